@@ -1,0 +1,117 @@
+"""From samples to estimates: a value, its interval, its unit, and how many independent pieces of evidence.
+
+Absolute times describe one run on one machine. On a shared machine a nominal 95 % interval of an absolute
+median misses the next window's median more often than not, so nothing is decided by them; decisions are
+made on paired ratios (:mod:`bench.analysis.comparison`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bench.analysis.statistics import Interval, exponential, median, sign_interval, t_interval
+from bench.records import Life, SampleKind, Trial
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One statistic of one trial; ``low`` and ``high`` are None where the evidence gives no interval."""
+
+    statistic: str
+    value: float
+    low: float | None
+    high: float | None
+    confidence: float
+    unit: str
+    n: int  # waves, or rounds when there was one wave only
+
+
+def block_seconds(trial: Trial) -> dict[tuple[int, int], float]:
+    """(wave, round) -> seconds per item in that block, the median over its timing samples."""
+    blocks: dict[tuple[int, int], list[float]] = defaultdict(list)
+    for sample in trial.samples:
+        if sample.kind is SampleKind.TIMING:
+            blocks[sample.wave, sample.round].append(sample.step_s)
+    items = trial.items_per_step or 1
+    return {key: median(values) / items for key, values in blocks.items()}
+
+
+def wave_seconds(trial: Trial) -> dict[int, float]:
+    """Wave -> seconds per item, the median over its blocks."""
+    waves: dict[int, list[float]] = defaultdict(list)
+    for (wave, _), value in block_seconds(trial).items():
+        waves[wave].append(value)
+    return {wave: median(values) for wave, values in waves.items()}
+
+
+def time_per_step(trial: Trial, confidence: float) -> Estimate | None:
+    """Wall-clock time of one step in seconds, or None when the trial has no samples."""
+    seconds = _seconds_per_item(trial, confidence)
+    if seconds is None:
+        return None
+    return _estimate("time per step", seconds, trial.items_per_step or 1, "s", confidence)
+
+
+def throughput(trial: Trial, confidence: float) -> Estimate | None:
+    """Items per second, or None when the trial has no samples."""
+    seconds = _seconds_per_item(trial, confidence)
+    if seconds is None:
+        return None
+    interval, n = seconds
+    inverse = Interval(1 / interval.value, _inverse(interval.high), _inverse(interval.low))
+    return _estimate("throughput", (inverse, n), 1, f"{trial.case.workload.items}/s", confidence)
+
+
+def set_up(trial: Trial, *, cold: bool, confidence: float) -> Estimate | None:
+    """Seconds from nothing to the end of the first step: with empty caches, or with those of an earlier wave."""
+    return _of_lives(
+        "set-up, cold" if cold else "set-up, warm",
+        (set_up_seconds(life) for life in trial.lives if life.cold == cold),
+        "s",
+        confidence,
+    )
+
+
+def peak_memory(trial: Trial, confidence: float) -> Estimate | None:
+    """Bytes: the largest resident size of the worker process after set-up, the largest of all waves."""
+    peaks = [life.peak_memory_bytes for life in trial.lives if life.peak_memory_bytes is not None]
+    if not peaks:
+        return None
+    return Estimate("peak memory", max(peaks), None, None, confidence, "B", len(peaks))
+
+
+def set_up_seconds(life: Life) -> float:
+    """What one life cost before its first step was done."""
+    return life.build_s + life.first_step_s
+
+
+def _seconds_per_item(trial: Trial, confidence: float) -> tuple[Interval, int] | None:
+    waves = wave_seconds(trial)
+    if not waves:
+        return None
+    if len(waves) == 1:
+        blocks = tuple(block_seconds(trial).values())
+        return sign_interval(blocks, confidence), len(blocks)
+    logs = t_interval([math.log(value) for value in waves.values()], confidence)
+    return exponential(logs), len(waves)
+
+
+def _of_lives(statistic: str, values: Iterable[float], unit: str, confidence: float) -> Estimate | None:
+    values = tuple(values)
+    if not values:
+        return None
+    low, high = (min(values), max(values)) if len(values) > 1 else (None, None)
+    return Estimate(statistic, median(values), low, high, confidence, unit, len(values))
+
+
+def _estimate(statistic: str, evidence: tuple[Interval, int], factor: float, unit: str, confidence: float) -> Estimate:
+    interval, n = evidence
+    low, high = (None if bound is None else bound * factor for bound in (interval.low, interval.high))
+    return Estimate(statistic, interval.value * factor, low, high, confidence, unit, n)
+
+
+def _inverse(value: float | None) -> float | None:
+    return None if value is None else 1 / value

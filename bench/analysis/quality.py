@@ -1,0 +1,56 @@
+"""Caveats that follow from the evidence, as opposed to those noted while measuring."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from bench.analysis.comparison import Comparison
+from bench.analysis.estimates import wave_seconds
+from bench.records import Caveat, CaveatKind, Plan, Trial
+
+#: Two modes: the widest gap between sorted waves is this large (as a logarithm) ...
+_MODE_GAP = 0.03
+#: ... and so many times the spread inside either cluster.
+_MODE_CONTRAST = 4.0
+
+
+def caveats(trial: Trial, comparison: Comparison | None, plan: Plan) -> tuple[Caveat, ...]:
+    """All doubts about a trial: those it carries, then those its figures give rise to."""
+    return (*trial.caveats, *_derived(trial, comparison, plan))
+
+
+def _derived(trial: Trial, comparison: Comparison | None, plan: Plan) -> Iterator[Caveat]:
+    cold_lives = [life for life in trial.lives if not life.warmed]
+    if cold_lives:
+        yield Caveat.of(CaveatKind.NOT_WARM, waves=len(cold_lives), warm_up_s=max(c.warm_up_s for c in cold_lives))
+    for proof in trial.proofs:
+        if not proof.honoured:
+            yield Caveat.of(
+                CaveatKind.LABEL_NOT_HONOURED, fact=proof.fact, expected=proof.expected, observed=proof.observed
+            )
+    if comparison is not None and not comparison.over_waves:
+        yield Caveat.of(CaveatKind.ONE_WAVE, rounds=len(comparison.evidence))
+    if comparison is not None and not comparison.is_precise(plan.precision):
+        half_width = comparison.half_width
+        wanted = max(plan.precision, abs(math.log(comparison.speedup)) / 10)
+        yield Caveat.of(CaveatKind.IMPRECISE, half_width="none" if half_width is None else half_width, wanted=wanted)
+    yield from _two_modes(trial)
+
+
+def _two_modes(trial: Trial) -> Iterator[Caveat]:
+    """At least two waves on either side of a gap that dwarfs the spread within: autotuning chose differently."""
+    logs = sorted(math.log(value) for value in wave_seconds(trial).values())
+    if len(logs) < 4:
+        return
+    split = max(range(1, len(logs)), key=lambda index: logs[index] - logs[index - 1])
+    lower, upper = logs[:split], logs[split:]
+    gap = upper[0] - lower[-1]
+    spread = max(lower[-1] - lower[0], upper[-1] - upper[0])
+    if min(len(lower), len(upper)) >= 2 and gap >= max(_MODE_GAP, _MODE_CONTRAST * spread):
+        items = trial.items_per_step or 1
+        yield Caveat.of(
+            CaveatKind.TWO_MODES,
+            low_s=items * math.exp(sum(lower) / len(lower)),
+            high_s=items * math.exp(sum(upper) / len(upper)),
+        )

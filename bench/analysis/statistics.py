@@ -1,0 +1,101 @@
+"""Medians and intervals of plain numbers; every interval says how it was made.
+
+Sources: Student's t (Student 1908, Biometrika 6); distribution-free interval of a median from order
+statistics (Thompson 1936, Ann. Math. Statist. 7; David & Nagaraja, Order Statistics, 2003, section 7.1);
+Holm's step-down procedure (Holm 1979, Scand. J. Statist. 6).
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from scipy import special
+
+median = statistics.median
+
+
+class Interval(NamedTuple):
+    """A point with the bounds of its confidence interval; bounds are None where the data cannot give any."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+def exponential(interval: Interval) -> Interval:
+    """The interval of a logarithm, taken back to the quantity itself."""
+    low, high = (None if bound is None else math.exp(bound) for bound in (interval.low, interval.high))
+    return Interval(math.exp(interval.value), low, high)
+
+
+def t_interval(values: Sequence[float], confidence: float) -> Interval:
+    """Mean and Student's t interval of independent values; one value has no bounds.
+
+    Raises:
+        ValueError: no values.
+    """
+    mean = statistics.fmean(values)
+    if len(values) < 2:
+        return Interval(mean, None, None)
+    half = t_quantile(len(values) - 1, confidence) * standard_error(values)
+    return Interval(mean, mean - half, mean + half)
+
+
+def sign_interval(values: Sequence[float], confidence: float) -> Interval:
+    """Median and its distribution-free interval between two order statistics.
+
+    Coverage is at least ``confidence`` for independent values of any continuous distribution; with too few
+    values (below six at 95 %) there are no bounds.
+    """
+    ordered = sorted(values)
+    n = len(ordered)
+    below = -1  # the largest k with P(Binomial(n, 1/2) <= k) <= (1 - confidence) / 2
+    while below + 1 < n / 2 and special.bdtr(below + 1, n, 0.5) <= (1 - confidence) / 2:
+        below += 1
+    if below < 0:
+        return Interval(median(ordered), None, None)
+    return Interval(median(ordered), ordered[below], ordered[n - 1 - below])
+
+
+def t_quantile(degrees: int, confidence: float) -> float:
+    """The two-sided quantile: 12.7 for one degree of freedom at 95 %."""
+    return float(special.stdtrit(degrees, (1 + confidence) / 2))
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Standard error of the mean of independent values (Bessel's divisor)."""
+    return statistics.stdev(values) / math.sqrt(len(values))
+
+
+def t_tail(values: Sequence[float], margin: float) -> float:
+    """One-sided p-value against "the mean lies within the margin of zero", in the direction of the mean.
+
+    Values without any spread are taken at their word: 0 beyond the margin, 1 within.
+    """
+    if len(values) < 2:
+        return 1.0
+    distance = abs(statistics.fmean(values)) - margin
+    error = standard_error(values)
+    if error == 0:
+        return 0.0 if distance > 0 else 1.0
+    return float(special.stdtr(len(values) - 1, -distance / error))
+
+
+def sign_tail(values: Sequence[float], margin: float) -> float:
+    """The same by counting: how surprising is it that so many values lie beyond the margin on the median's side."""
+    sign = 1 if median(values) >= 0 else -1
+    beyond = sum(sign * value > margin for value in values)
+    return 1.0 if beyond == 0 else float(special.bdtrc(beyond - 1, len(values), 0.5))
+
+
+def holm(p_values: Sequence[float], level: float) -> tuple[bool, ...]:
+    """Which hypotheses Holm's procedure rejects, so that the chance of any false rejection is at most ``level``."""
+    rejected = [False] * len(p_values)
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        if p_values[index] > level / (len(p_values) - rank):
+            break
+        rejected[index] = True
+    return tuple(rejected)

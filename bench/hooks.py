@@ -1,0 +1,18 @@
+"""Hooks that Joulemark's measuring plugin calls; a report plugin, or a user's conftest, listens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+    from bench.records import Run
+
+
+def pytest_joulemark_run_saved(run: Run, path: Path, config: pytest.Config) -> None:
+    """Called once at the end of a session that measured something, after ``run.json`` was written.
+
+    ``path`` is the file; its folder is the run's own and the place for reports of it.
+    """

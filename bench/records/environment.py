@@ -1,0 +1,32 @@
+"""Where a run took place: facts of the machine and the software, all optional because any may be hidden."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One accelerator as NVML names it."""
+
+    index: int
+    name: str
+    uuid: str
+    memory_bytes: int | None = None
+    power_limit_w: float | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The machine and its software at the start of a run; ``None`` where it could not be read."""
+
+    cpu: str | None = None
+    cores_usable: int | None = None  # what this process may use, not what the machine has
+    memory_bytes: int | None = None
+    system: str | None = None
+    python: str | None = None
+    packages: tuple[tuple[str, str], ...] = ()
+    cpu_governor: str | None = None
+    load_average: float | None = None  # runnable processes over the last minute, at the start
+    gpu_driver: str | None = None
+    gpus: tuple[Gpu, ...] = ()

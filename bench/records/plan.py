@@ -1,0 +1,65 @@
+"""How to measure: a plan is fixed before the first sample and stored with the run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from bench.errors import UsageError
+
+WORKER_STARTS = ("fork_server", "spawn", "in_process")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Defaults are the method's; times in seconds, ``band`` and ``tolerance`` as fractions.
+
+    ::
+
+        wave    fresh processes for all cases of a group            waves
+        round   one block of every case, in random order            rounds (per wave)
+        block   resume | dropped steps | samples >= block_s | seal
+        sample  n steps back to back, >= sample_s, one timestamp pair
+    """
+
+    waves: int = 6
+    rounds: int = 10
+    budget_s: float = 150.0  # measuring time of a group, set-up of the first wave apart
+    block_s: float = 0.05  # on a CPU; a CUDA block lasts at least cuda_block_s
+    cuda_block_s: float = 0.5
+    sample_s: float = 0.01
+    warm_up_s: float = 5.0  # when warm-up gives up
+    warm_up_tolerance: float = 0.03
+    precision: float = 0.01  # half-width of the interval of a ratio, as a fraction
+    band: float = 0.01  # differences below this are noise by decree
+    confidence: float = 0.95
+    build_limit_s: float = 600.0
+    block_limit_s: float = 120.0
+    seed: int = 0
+    start: str = "fork_server"
+
+    def __post_init__(self) -> None:
+        if self.start not in WORKER_STARTS:
+            msg = f"workers cannot be started by {self.start!r}; choose one of {', '.join(WORKER_STARTS)}"
+            raise UsageError(msg)
+        for name in ("waves", "rounds"):
+            if getattr(self, name) < 1:
+                msg = f"{name} must be at least 1, not {getattr(self, name)}"
+                raise UsageError(msg)
+        for name in ("budget_s", "block_s", "cuda_block_s", "sample_s", "warm_up_s", "build_limit_s", "block_limit_s"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                msg = f"{name} must be a positive number of seconds, not {value}"
+                raise UsageError(msg)
+        for name in ("warm_up_tolerance", "precision", "band"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                msg = f"{name} must be a fraction from 0 to below 1 (0.01 is one percent), not {value}"
+                raise UsageError(msg)
+        if not 0.5 <= self.confidence < 1:
+            msg = f"confidence must be from 0.5 to below 1, not {self.confidence}"
+            raise UsageError(msg)
+
+    def block_length_s(self, device: str) -> float:
+        """How long a block on this device lasts at least."""
+        return self.cuda_block_s if device.startswith("cuda") else self.block_s

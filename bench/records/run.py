@@ -1,0 +1,34 @@
+"""A run: the environment, the plan and the trials. This is the file on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.records.environment import Environment
+from bench.records.plan import Plan
+from bench.records.trial import Skip, Trial
+from bench.records.workload import Workload
+
+#: The schema this code writes. History stands in ``bench/storage.py``.
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything one session measured; raw facts only."""
+
+    id: str  # "20261122-173015-4f2a": UTC start and a random suffix
+    started: str  # ISO 8601, UTC
+    environment: Environment
+    plan: Plan
+    trials: tuple[Trial, ...] = ()
+    skips: tuple[Skip, ...] = ()
+    duration_s: float | None = None  # None while the run is still going on
+    schema: int = SCHEMA
+
+    def groups(self) -> dict[tuple[Workload, str], tuple[Trial, ...]]:
+        """Trials by what may be compared, in the order declared; the first of each is the baseline."""
+        grouped: dict[tuple[Workload, str], list[Trial]] = {}
+        for trial in self.trials:
+            grouped.setdefault(trial.case.group, []).append(trial)
+        return {key: tuple(trials) for key, trials in grouped.items()}

@@ -1,0 +1,142 @@
+"""What was measured of one case: raw facts, from which every figure is computed on reading."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bench.errors import MeasurementError
+from bench.records.workload import Case
+
+
+class SampleKind(enum.Enum):
+    """What a sample was taken for; kinds are never mixed in one statistic."""
+
+    TIMING = "timing"
+    LATENCY = "latency"
+    ENERGY = "energy"
+
+
+class Sample(NamedTuple):
+    """One timed stretch of steps. A tuple, and stored as one, because a run holds many thousands."""
+
+    wave: int
+    round: int
+    position: int  # of the block in its round, from 0
+    predecessor: int | None  # index, in the group's case order, of the case whose block ran before
+    start_s: float  # monotonic clock of the machine, comparable within one run only
+    steps: int
+    host_s: float  # from before the first step's call until after the closing synchronise
+    device_s: float | None  # between CUDA events, None on a CPU
+    kind: SampleKind = SampleKind.TIMING
+
+    @property
+    def step_s(self) -> float:
+        """Wall-clock seconds per step."""
+        return self.host_s / self.steps
+
+
+class Proof(NamedTuple):
+    """Evidence, read back in the worker, that one axis value took effect."""
+
+    fact: str
+    expected: str
+    observed: str
+
+    @property
+    def honoured(self) -> bool:
+        return self.expected == self.observed
+
+
+class CaveatKind(enum.Enum):
+    """Doubtful but usable evidence; ``reports/wording.py`` has a sentence for each."""
+
+    NOT_WARM = "not_warm"  # figures: waves, warm_up_s
+    IMPRECISE = "imprecise"  # figures: half_width, wanted
+    LABEL_NOT_HONOURED = "label_not_honoured"  # figures: fact, expected, observed
+    ONE_WAVE = "one_wave"  # figures: rounds
+    IN_PROCESS = "in_process"
+    UNPINNED = "unpinned"
+    UNFROZEN = "unfrozen"
+    INTERRUPTED = "interrupted"  # figures: waves, planned
+    CUT_TO_BUDGET = "cut_to_budget"  # figures: rounds, planned
+    TWO_MODES = "two_modes"  # figures: low_s, high_s
+
+
+@dataclass(frozen=True)
+class Caveat:
+    """A doubt as data: its kind and the figures its sentence needs."""
+
+    kind: CaveatKind
+    figures: tuple[tuple[str, float | str], ...] = ()
+
+    @classmethod
+    def of(cls, kind: CaveatKind, **figures: float | str) -> Caveat:
+        return cls(kind, tuple(figures.items()))
+
+
+@dataclass(frozen=True)
+class Life:
+    """One worker process of a case: what it cost to set up, before any block.
+
+    ::
+
+        build | first step | warm-up ... until stretches agree | blocks
+    """
+
+    wave: int
+    cold: bool  # with empty caches of its own (compilers, autotuners)
+    build_s: float
+    first_step_s: float
+    warm_up_s: float
+    warm_up_steps: int
+    warmed: bool
+    peak_memory_bytes: int | None = None  # of the process, counted from after set-up
+    settings: tuple[tuple[str, str], ...] = ()  # global flags as read back in the worker
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a case has no (further) figures; it cost its own case only."""
+
+    phase: str  # "start", "build", "warm-up" or "measure"
+    reason: str  # one sentence
+    detail: str = ""  # the worker's last lines
+    wave: int = 0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """All that one run measured of one case."""
+
+    case: Case
+    items_per_step: int | None
+    lives: tuple[Life, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
+    failure: Failure | None = None
+
+    def __post_init__(self) -> None:
+        if self.items_per_step is not None and self.items_per_step < 1:
+            msg = f"{self.case.name} says a step has {self.items_per_step} items; it must be at least 1"
+            raise MeasurementError(msg)
+        for sample in self.samples:
+            if sample.steps < 1 or not sample.host_s > 0:
+                msg = f"{self.case.name} has a sample of {sample.steps} steps in {sample.host_s} s; that is no evidence"
+                raise MeasurementError(msg)
+
+    @property
+    def honoured(self) -> bool:
+        """Whether all evidence says that the label took effect."""
+        return all(proof.honoured for proof in self.proofs)
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A case that this machine cannot run, with the reason and what would change that."""
+
+    case: Case
+    reason: str
+    fix: str

@@ -1,0 +1,70 @@
+"""A workload is what is timed; a case is one workload under one variant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.errors import UsageError
+from bench.records.variant import Variant
+
+Scalar = str | int | float | bool | None
+
+_IMPORT_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Something with a step to time, known by name so that another process can build it.
+
+    ``build`` and ``prepare`` are import names, ``"package.module:function"``. A builder is called as
+    ``build(variant, **parameters)`` in the worker and returns a :class:`bench.Step`. A preparer is called
+    once as ``prepare(**parameters)`` before anything is measured, in a process of its own: it validates the
+    parameters and makes what all cases share (data, trained weights).
+    """
+
+    name: str
+    build: str
+    prepare: str | None = None
+    parameters: tuple[tuple[str, Scalar], ...] = ()
+    items: str = "items"  # what one step works through, in the plural: "images"
+
+    def __post_init__(self) -> None:
+        for name in filter(None, (self.build, self.prepare)):
+            if not _IMPORT_NAME.fullmatch(name):
+                msg = (
+                    f"workload {self.name!r} names {name!r}, which no other process can import; "
+                    "use a module-level function, 'module:function'"
+                )
+                raise UsageError(msg)
+
+    @classmethod
+    def of(cls, name: str, build: Callable[..., object], *, items: str = "items", **parameters: Scalar) -> Workload:
+        """A workload from a module-level function: the short form for a user's own suite.
+
+        Raises:
+            UsageError: the function is a lambda or a closure, which another process could not import.
+        """
+        return cls(name, f"{build.__module__}:{build.__qualname__}", None, tuple(parameters.items()), items)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One workload under one variant: one test, one worker, one report row."""
+
+    workload: Workload
+    variant: Variant
+
+    @property
+    def name(self) -> str:
+        """``"training[cpu-fp32]"``: unique in a run, and stable between runs."""
+        return f"{self.workload.name}[{self.variant.id}]"
+
+    @property
+    def group(self) -> tuple[Workload, str]:
+        """What is measured interleaved and compared pairwise: one workload on one device."""
+        return self.workload, self.variant.device
+
+    def __str__(self) -> str:
+        return self.variant.id

@@ -1,0 +1,112 @@
+"""Runs on disk: one JSON file each, written whole or not at all, validated on reading.
+
+Schema history (a run is read by any Joulemark that knows its schema):
+
+1   first: environment, plan, trials with lives, samples, proofs and caveats, skips. A sample is an array in the
+    order of :class:`bench.records.Sample`'s fields.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from bench.errors import BenchError, StorageError
+from bench.records import SCHEMA, Run
+
+FILE_NAME = "run.json"
+#: A run of 50 cases with 6 waves of 100 blocks is about 20 MB; nothing honest is this large.
+MAX_BYTES = 512 * 2**20
+
+
+class _Head(msgspec.Struct):
+    """What tells a run of ours from any other JSON file, read before the rest is believed."""
+
+    schema: int
+    id: str
+
+
+def save(run: Run, folder: Path) -> Path:
+    """Write ``run.json`` in a folder (made if missing) and return its path.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    path = folder / FILE_NAME
+    write_whole(path, msgspec.json.encode(run) + b"\n")
+    return path
+
+
+def load(place: Path | str) -> Run:
+    """The run in a ``run.json`` or in the folder that holds one.
+
+    Raises:
+        StorageError: no such file, or one that is damaged, foreign, too large or of a later schema.
+    """
+    path = Path(place)
+    if path.is_dir():
+        path = path / FILE_NAME
+    data = _read(path)
+    try:
+        head = msgspec.json.decode(data, type=_Head)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        msg = f"{path} is not a run of Joulemark ({_one_line(error)}); name a run folder or its {FILE_NAME}"
+        raise StorageError(msg) from error
+    if not 1 <= head.schema <= SCHEMA:
+        msg = f"{path} has schema {head.schema}, this Joulemark reads 1 to {SCHEMA}; upgrade joulemark to read it"
+        raise StorageError(msg)
+    try:
+        return msgspec.json.decode(data, type=Run)
+    except (msgspec.DecodeError, UnicodeDecodeError, BenchError, ValueError, RecursionError) as error:
+        msg = f"{path} is damaged ({_one_line(error)}); take it from a backup or measure again"
+        raise StorageError(msg) from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Put data at a path so that a reader sees the old file or the new one, never a part.
+
+    Raises:
+        StorageError: the place cannot be written.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        msg = f"{path} cannot be written ({error.strerror or error}); choose another folder or free some space"
+        raise StorageError(msg) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            msg = f"{path} is not there; name a run folder or its {FILE_NAME}"
+            raise StorageError(msg)
+        if path.stat().st_size > MAX_BYTES:
+            msg = f"{path} is larger than {MAX_BYTES >> 20} MiB, which no run is; it is not read"
+            raise StorageError(msg)
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror or error}); check the path and its permissions"
+        raise StorageError(msg) from error
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
