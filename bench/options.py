@@ -1,13 +1,25 @@
-"""What the user asked for, read once from the command line and ``[tool.joulemark]``, checked, and frozen."""
+"""What the user asked for: read from the command line and ``[tool.joulemark]``, checked, and frozen.
+
+The command line wins over ``pyproject.toml``, which wins over the defaults. Every option is called the same in
+both places: ``--bench-waves 3`` is ``waves = 3``.
+"""
 
 from __future__ import annotations
 
+import math
+import random
+import re
+import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
+from bench.errors import UsageError
 from bench.records import Plan
+from bench.records.plan import WORKER_STARTS
 
 
 @dataclass(frozen=True)
@@ -29,3 +41,131 @@ OPTIONS = pytest.StashKey[Options]()
 def options_of(config: pytest.Config) -> Options:
     """The options of this pytest session, as the plugin read them."""
     return config.stash[OPTIONS]
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise ValueError
+    return seconds
+
+
+def _fraction(text: str) -> float:
+    fraction = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    if not 0 <= fraction < 1:
+        raise ValueError
+    return fraction
+
+
+def _shape(text: str) -> tuple[int, int, int]:
+    match = re.fullmatch(r"(\d{1,4})x(\d{1,4})x(\d{1,4})", text)
+    if match is None or "0" in match.groups():
+        raise ValueError
+    channels, height, width = (int(part) for part in match.groups())
+    return channels, height, width
+
+
+def _start(text: str) -> str:
+    if text not in WORKER_STARTS:
+        raise ValueError
+    return text
+
+
+def _factory(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", text):
+        raise ValueError
+    return text
+
+
+class _Option(NamedTuple):
+    parse: Callable[[str], Any]
+    example: str  # completes the sentence "give ..."
+    help: str
+
+
+_PLAN_OPTIONS: Mapping[str, _Option] = {
+    "waves": _Option(_count, "a whole number from 1, like 6", "fresh worker processes per case (default 6)"),
+    "rounds": _Option(_count, "a whole number from 1, like 10", "interleaved rounds per wave (default 10)"),
+    "budget": _Option(_seconds, "a positive number of seconds, like 150", "seconds per group (default 150)"),
+    "precision": _Option(
+        _fraction, "a fraction, like 1% or 0.01", "half-width wanted of a ratio's interval (default 1%%)"
+    ),
+    "band": _Option(_fraction, "a fraction, like 1% or 0.01", "differences that do not matter (default 1%%)"),
+    "seed": _Option(int, "a whole number", "seed of the block order and of all random data (default: drawn, recorded)"),
+    "start": _Option(_start, "one of " + ", ".join(WORKER_STARTS), "how workers are started (default fork_server)"),
+}
+_SUITE_OPTIONS: Mapping[str, _Option] = {
+    "out": _Option(Path, "a folder", "folder for runs and reports (default out/)"),
+    "data": _Option(
+        str, "a data set", "digits, mnist, medmnist:NAME or synthetic:CxHxW for the shipped suites (default digits)"
+    ),
+    "model": _Option(_factory, "module:factory", "your own model: module:factory, a function that returns a Module"),
+    "input": _Option(_shape, "channels x height x width, like 3x32x32", "input shape of the model (default 3x32x32)"),
+    "classes": _Option(_count, "a whole number from 1, like 10", "number of classes of the model (default 10)"),
+}
+_ALL: Mapping[str, _Option] = {**_PLAN_OPTIONS, **_SUITE_OPTIONS}
+#: Options whose name on the command line is not that of the field.
+_FIELDS = {"budget": "budget_s", "input": "input_shape"}
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare ``--bench-*``."""
+    group = parser.getgroup("joulemark", "joulemark: benchmarks of deep-learning classifiers")
+    for name, option in _ALL.items():
+        group.addoption(f"--bench-{name}", metavar=name.upper(), default=None, help=option.help)
+
+
+def read_options(config: pytest.Config) -> Options:
+    """The options of a session.
+
+    Raises:
+        UsageError: an option has a value that cannot be meant; the message says which, and what to give.
+    """
+    settings = _settings(config.rootpath / "pyproject.toml")
+    values: dict[str, Any] = {}
+    for name, option in _ALL.items():
+        given = config.getoption(f"bench_{name}")
+        where = f"--bench-{name}"
+        if given is None and name in settings:
+            given, where = settings[name], f"[tool.joulemark] {name}"
+        if given is not None:
+            values[_FIELDS.get(name, name)] = _parsed(option, str(given), where)
+    plan_fields = {_FIELDS.get(name, name) for name in _PLAN_OPTIONS}
+    plan_values = {name: value for name, value in values.items() if name in plan_fields}
+    plan_values.setdefault("seed", random.SystemRandom().randrange(2**31))
+    rest = {name: value for name, value in values.items() if name not in plan_fields}
+    return Options(plan=Plan(**plan_values), **rest)
+
+
+def _parsed(option: _Option, text: str, where: str) -> Any:
+    try:
+        return option.parse(text)
+    except ValueError as error:
+        msg = f"{where} {text}: that is not possible; give {option.example}"
+        raise UsageError(msg) from error
+
+
+def _settings(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file).get("tool", {}).get("joulemark", {})
+    except FileNotFoundError:
+        return {}
+    except (OSError, tomllib.TOMLDecodeError, AttributeError) as error:
+        msg = f"{path} cannot be read ({error}); mend it or remove it"
+        raise UsageError(msg) from error
+    if not isinstance(table, dict):
+        msg = f"{path}: tool.joulemark is not a table; write [tool.joulemark]"
+        raise UsageError(msg)
+    for name in table:
+        if name not in _ALL:
+            msg = f"{path}: [tool.joulemark] has no setting {name!r}; the settings are {', '.join(_ALL)}"
+            raise UsageError(msg)
+    return table

@@ -1,0 +1,319 @@
+"""Measure the cases of one group, interleaved, in waves of fresh processes.
+
+::
+
+    wave 1   hire | enrol each: build, first step, warm-up, freeze | round 1 | round 2 | ... | dismiss
+    wave 2   hire | ...
+    round    [ C ][ A ][ B ]      one block of every case, order drawn from the plan's seed
+    block    thaw | dropped step | samples | freeze
+
+A case that fails, or that this machine cannot run, costs its own figures only.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from bench.analysis.stopping import affordable_rounds, is_look, may_leave
+from bench.errors import BenchError, MeasurementError, UnavailableError
+from bench.records import Case, Caveat, CaveatKind, Failure, Life, Plan, Proof, Sample, Skip, Trial
+from bench.workers.crew import Crew, Worker, WorkerError, hire
+from bench.workers.messages import Block, Build, Built, Finish, Finished, Prepare, Prepared, Sealed, Warmed, WarmUp
+
+Hire = Callable[[int, str], Crew]
+
+#: At the start of a CUDA block so much is dropped: clocks idle down while other workers run.
+_CUDA_DROP_S = 0.1
+#: More samples than this in a block tell nothing more; shorter steps are put into longer samples.
+_MOST_SAMPLES = 10
+_FINISH_LIMIT_S = 10.0
+
+
+class Progress(Protocol):
+    """Told what happens, so that somebody can show it. Called between samples, never inside one."""
+
+    def enrolling(self, case: Case, wave: int) -> None: ...
+
+    def round_done(self, wave: int, round_: int, rounds: int) -> None: ...
+
+
+class Silence:
+    """Progress that nobody watches."""
+
+    def enrolling(self, case: Case, wave: int) -> None: ...
+
+    def round_done(self, wave: int, round_: int, rounds: int) -> None: ...
+
+
+@dataclass
+class _Dossier:
+    """What is gathered of one case while it is being measured."""
+
+    case: Case
+    index: int
+    lives: list[Life] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    proofs: tuple[Proof, ...] = ()
+    doubts: dict[CaveatKind, Caveat] = field(default_factory=dict)
+    items: int | None = None
+    block: Block | None = None  # set in the first wave, the same in all
+    step_s: float = 0.0
+    failure: Failure | None = None
+    skip: Skip | None = None
+    left: bool = False  # precise enough at a look
+
+    @property
+    def active(self) -> bool:
+        return self.failure is None and self.skip is None and not self.left
+
+    def doubt(self, kind: CaveatKind, **figures: float | str) -> None:
+        self.doubts[kind] = Caveat.of(kind, **figures)
+
+    def trial(self) -> Trial:
+        return Trial(
+            self.case,
+            self.items,
+            tuple(self.lives),
+            tuple(self.samples),
+            self.proofs,
+            tuple(self.doubts.values()),
+            self.failure,
+        )
+
+
+class GroupMeasurement:
+    """The measuring of one group. :meth:`run` does it; :attr:`trials` and :attr:`skips` hold what there is so far,
+    also after an interruption."""
+
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        plan: Plan,
+        caches: Path,
+        *,
+        progress: Progress | None = None,
+        hire: Hire = hire,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._plan = plan
+        self._caches = caches
+        self._progress = progress or Silence()
+        self._hire = hire
+        self._clock = clock
+        self._dossiers = [_Dossier(case, index) for index, case in enumerate(cases)]
+        self._random = random.Random(f"{plan.seed}:{cases[0].name}")
+        self._rounds = plan.rounds
+        self._predecessor: int | None = None
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """A trial of every case that was not skipped, in the order given; the first is the baseline."""
+        return tuple(dossier.trial() for dossier in self._dossiers if dossier.skip is None)
+
+    @property
+    def skips(self) -> tuple[Skip, ...]:
+        """The cases that a worker found this machine unable to run."""
+        return tuple(dossier.skip for dossier in self._dossiers if dossier.skip is not None)
+
+    def run(self) -> None:
+        """Measure all waves of the plan.
+
+        Raises:
+            KeyboardInterrupt: the user interrupted; what was measured stands, marked INTERRUPTED.
+        """
+        wave = 0
+        try:
+            for wave in range(self._plan.waves):
+                if not any(dossier.active for dossier in self._dossiers):
+                    break
+                self._run_wave(wave)
+                if is_look(self._plan, wave + 1):
+                    self._let_leave()
+        except MeasurementError as error:  # no crew could be hired: nobody's case can go on
+            for dossier in self._dossiers:
+                if dossier.active:
+                    dossier.failure = Failure("start", str(error), "", wave)
+        except KeyboardInterrupt:
+            for dossier in self._dossiers:
+                if dossier.active:
+                    dossier.doubt(CaveatKind.INTERRUPTED, waves=wave, planned=self._plan.waves)
+            raise
+
+    def _run_wave(self, wave: int) -> None:
+        begin = self._clock()
+        staff = [dossier for dossier in self._dossiers if dossier.active]
+        with closing(self._hire(len(staff), self._plan.start)) as crew:
+            workers = {dossier.index: worker for dossier, worker in zip(staff, crew.workers, strict=True)}
+            for dossier in staff:
+                self._progress.enrolling(dossier.case, wave)
+                self._attempt(dossier, workers[dossier.index], wave, "set-up", self._enrol)
+            if wave == 0:
+                self._set_rounds(self._clock() - begin)
+            for round_ in range(self._rounds):
+                self._run_round(wave, round_, workers)
+                self._progress.round_done(wave, round_, self._rounds)
+            for dossier in staff:
+                self._attempt(dossier, workers[dossier.index], wave, "finish", self._dismiss)
+
+    def _attempt(
+        self, dossier: _Dossier, worker: Worker, wave: int, phase: str, work: Callable[..., None], *where: int
+    ) -> None:
+        """Do some work for a case; whatever goes wrong is noted on that case alone."""
+        if not dossier.active:
+            return
+        try:
+            work(dossier, worker, wave, *where)
+        except UnavailableError as error:
+            dossier.skip = Skip(dossier.case, error.reason, error.fix)
+        except BenchError as error:
+            dossier.failure = Failure(phase, str(error), getattr(error, "detail", ""), wave)
+        if not dossier.active:
+            worker.kill()
+
+    def _enrol(self, dossier: _Dossier, worker: Worker, wave: int) -> None:
+        """Build, take the first step, warm up; then wait, frozen."""
+        plan = self._plan
+        request = Build(
+            dossier.case, source_of(dossier.case.workload.build), usable_cpus(), self._cache_folder(dossier), plan.seed
+        )
+        built = worker.ask(request, Built, plan.build_limit_s)
+        warmed = worker.ask(
+            WarmUp(plan.block_s, plan.warm_up_s, plan.warm_up_tolerance), Warmed, plan.build_limit_s + plan.warm_up_s
+        )
+        worker.freeze()
+        dossier.items = built.items
+        dossier.proofs = _worst(dossier.proofs, tuple(built.proofs))
+        dossier.step_s = warmed.step_s
+        dossier.block = dossier.block or shape_block(plan, dossier.case.variant.device, warmed.step_s)
+        dossier.lives.append(
+            Life(
+                wave=wave,
+                cold=wave == 0,
+                build_s=built.build_s,
+                first_step_s=built.first_step_s,
+                warm_up_s=warmed.warm_up_s,
+                warm_up_steps=warmed.steps,
+                warmed=warmed.agreed,
+                settings=tuple(built.settings),
+            )
+        )
+        self._note_platform(dossier, worker, pinned=built.pinned)
+
+    def _note_platform(self, dossier: _Dossier, worker: Worker, *, pinned: bool) -> None:
+        if self._plan.start == "in_process":
+            dossier.doubt(CaveatKind.IN_PROCESS)
+        elif not worker.can_freeze:
+            dossier.doubt(CaveatKind.UNFROZEN)
+        if not pinned:
+            dossier.doubt(CaveatKind.UNPINNED)
+
+    def _cache_folder(self, dossier: _Dossier) -> str:
+        folder = self._caches / f"{dossier.index}-{dossier.case.workload.name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)
+
+    def _set_rounds(self, wave_s: float) -> None:
+        """Fix the number of rounds, from what the first wave's set-up and warm-up showed."""
+        staff = [dossier for dossier in self._dossiers if dossier.active]
+        round_s = sum(_block_s(dossier) for dossier in staff)
+        if not staff:
+            return
+        cold_s = sum(life.build_s + life.first_step_s for dossier in staff for life in dossier.lives)
+        self._rounds = affordable_rounds(self._plan, max(0.0, wave_s - cold_s), round_s)
+        if self._rounds < self._plan.rounds:
+            for dossier in staff:
+                dossier.doubt(CaveatKind.CUT_TO_BUDGET, rounds=self._rounds, planned=self._plan.rounds)
+
+    def _run_round(self, wave: int, round_: int, workers: dict[int, Worker]) -> None:
+        order = [dossier for dossier in self._dossiers if dossier.active]
+        self._random.shuffle(order)
+        for position, dossier in enumerate(order):
+            self._attempt(dossier, workers[dossier.index], wave, "measure", self._run_block, round_, position)
+
+    def _run_block(self, dossier: _Dossier, worker: Worker, wave: int, round_: int, position: int) -> None:
+        if dossier.block is None:
+            msg = f"{dossier.case.name} has no block to run; it was not enrolled"
+            raise MeasurementError(msg)
+        worker.thaw()
+        sealed = worker.ask(dossier.block, Sealed, self._plan.block_limit_s)
+        worker.freeze()
+        dossier.samples += [
+            Sample(wave, round_, position, self._predecessor, start_s, dossier.block.steps, host_s, device_s)
+            for start_s, host_s, device_s in sealed.samples
+        ]
+        self._predecessor = dossier.index
+
+    def _dismiss(self, dossier: _Dossier, worker: Worker, wave: int) -> None:
+        del wave
+        worker.thaw()
+        finished = worker.ask(Finish(), Finished, _FINISH_LIMIT_S)
+        dossier.lives[-1] = replace(dossier.lives[-1], peak_memory_bytes=finished.peak_memory_bytes)
+
+    def _let_leave(self) -> None:
+        """At a look: cases whose ratio is precise enough are done. The baseline never is."""
+        baseline = self._dossiers[0].trial()
+        for dossier in self._dossiers[1:]:
+            if dossier.active and may_leave(dossier.trial(), baseline, self._plan):
+                dossier.left = True
+
+
+def prepare(cases: Sequence[Case], plan: Plan, *, hire: Hire = hire) -> None:
+    """Run each distinct preparer of these cases once, in a process of its own.
+
+    Raises:
+        UsageError: a preparer refused its parameters; nothing has been measured.
+        UnavailableError: this machine lacks something that all cases of a workload need.
+        MeasurementError: a preparer failed in a way it did not foresee.
+    """
+    for workload in dict.fromkeys(case.workload for case in cases):
+        if workload.prepare is None:
+            continue
+        with closing(hire(1, plan.start)) as crew:
+            request = Prepare(workload.prepare, source_of(workload.prepare), dict(workload.parameters))
+            try:
+                crew.workers[0].ask(request, Prepared, plan.build_limit_s)
+            except WorkerError as error:
+                msg = f"preparing {workload.name} failed: {error}\n{error.detail}".rstrip()
+                raise MeasurementError(msg) from error
+
+
+def shape_block(plan: Plan, device: str, step_s: float) -> Block:
+    """The block for a step of this length: samples of at least ``sample_s``, together at least the block's length."""
+    on_cuda = device.startswith("cuda")
+    length_s = plan.block_length_s(device)
+    steps = max(1, math.ceil(max(plan.sample_s, length_s / _MOST_SAMPLES) / step_s))
+    samples = max(1, math.ceil(length_s / (steps * step_s)))
+    return Block(steps=steps, samples=samples, drop_steps=1, drop_s=_CUDA_DROP_S if on_cuda else 0.0)
+
+
+def source_of(import_name: str) -> str | None:
+    """The file of a module that is loaded here, so that a worker can load it when it is not on the import path."""
+    module = sys.modules.get(import_name.partition(":")[0])
+    return getattr(module, "__file__", None)
+
+
+def usable_cpus() -> list[int] | None:
+    """The cores this process may use, which all workers are pinned to; None where the platform has no affinity."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def _block_s(dossier: _Dossier) -> float:
+    if dossier.block is None:
+        return 0.0
+    block = dossier.block
+    return (block.drop_steps + block.steps * block.samples) * dossier.step_s + block.drop_s
+
+
+def _worst(known: tuple[Proof, ...], new: tuple[Proof, ...]) -> tuple[Proof, ...]:
+    """The proofs of the life that has more to hide: one dishonoured label in any wave spoils the case."""
+    return known if any(not proof.honoured for proof in known) else new
+

@@ -1,0 +1,170 @@
+"""One pytest session's measuring: which cases are selected, how they group, what has been measured and saved."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench import storage
+from bench.errors import MeasurementError, StorageError, UnavailableError, UsageError
+from bench.instruments import probe
+from bench.measurement import GroupMeasurement, prepare
+from bench.options import Options
+from bench.progress import shown
+from bench.records import Case, Run, Skip, Trial
+
+
+class Session:
+    """Holds the run while it grows; written after each group, so that a later trouble cannot take it away."""
+
+    def __init__(self, options: Options, *, quiet: bool = False) -> None:
+        self.options = options
+        self.path: Path | None = None  # of run.json, once there is one
+        self.trouble: str | None = None  # why it does not lie where it should
+        self._quiet = quiet
+        self._begin = time.monotonic()
+        self._run: Run | None = None
+        self._groups: dict[object, list[Case]] = {}
+        self._results: dict[Case, Trial | Skip] = {}
+        self._measured: set[object] = set()
+        self._caches = tempfile.TemporaryDirectory(prefix="joulemark-")
+
+    @property
+    def run(self) -> Run | None:
+        """The run as far as it has come; None when nothing has been measured."""
+        return self._run
+
+    def select(self, cases: Sequence[Case]) -> None:
+        """Take note of the cases that will be measured, and set aside those that this machine plainly cannot run.
+
+        Raises:
+            UsageError: two cases of a group have one id.
+        """
+        seen: dict[str, Case] = {}
+        for case in cases:
+            if seen.setdefault(case.name, case) != case:
+                msg = f"two different cases are called {case.name}; give their workloads different names"
+                raise UsageError(msg)
+            lack = probe.why_unavailable(case.variant.device)
+            if lack is not None:
+                self._results[case] = Skip(case, *lack)
+            elif case not in (group := self._groups.setdefault(case.group, [])):
+                group.append(case)
+
+    @property
+    def selected(self) -> tuple[int, int]:
+        """How many cases will be measured, in how many groups."""
+        return sum(len(group) for group in self._groups.values()), len(self._groups)
+
+    def get_ready(self) -> None:
+        """Check everything that can be checked, and prepare data and weights, before the first measurement.
+
+        Raises:
+            UsageError: an option cannot be meant, or the output folder cannot be written.
+            MeasurementError: preparing failed.
+        """
+        self._check_output()
+        for group in self._groups.values():
+            try:
+                prepare(group, self.options.plan)
+            except UnavailableError as error:
+                for case in group:
+                    self._results[case] = Skip(case, error.reason, error.fix)
+                self._measured.add(group[0].group)
+
+    def result(self, case: Case) -> Trial | Skip:
+        """What is known of a case; one that was not known at collection is measured now, by itself."""
+        if case not in self._results:
+            if case not in self._groups.get(case.group, ()):
+                self.select([case])
+            self.measure_group_of(case)
+        return self._results[case]
+
+    def known_skip(self, case: Case) -> Skip | None:
+        """The skip of a case, if it is already known to be one."""
+        result = self._results.get(case)
+        return result if isinstance(result, Skip) else None
+
+    def measure_group_of(self, case: Case) -> None:
+        """Measure all cases of this case's group that have no result yet, unless that was done, and save the run."""
+        cases = [member for member in self._groups.get(case.group, ()) if member not in self._results]
+        if not cases:
+            return
+        title = f"{case.workload.name} on {case.variant.device}"
+        folder = Path(self._caches.name) / str(len(self._measured))
+        self._measured.add(case.group)
+        with shown(title, len(cases), self.options.plan, quiet=self._quiet) as progress:
+            measurement = GroupMeasurement(cases, self.options.plan, folder, progress=progress)
+            try:
+                measurement.run()
+            finally:
+                self._keep(measurement.trials, measurement.skips)
+
+    def run_once(self, case: Case) -> None:
+        """Build a case in a worker and take one step, for ``--benchmark-disable``; nothing is kept.
+
+        Raises:
+            MeasurementError: it failed.
+            UnavailableError: this machine cannot run it.
+        """
+        plan = replace(self.options.plan, waves=1, rounds=1, warm_up_s=1e-9, block_s=1e-9, cuda_block_s=1e-9)
+        measurement = GroupMeasurement([case], plan, Path(self._caches.name) / "once")
+        measurement.run()
+        for skip in measurement.skips:
+            raise UnavailableError(skip.reason, skip.fix)
+        for trial in measurement.trials:
+            if trial.failure is not None:
+                msg = f"{case.name} failed in {trial.failure.phase}: {trial.failure.reason}"
+                raise MeasurementError(msg)
+
+    def finish(self) -> Run | None:
+        """Write the run for the last time and return it; None when nothing was measured."""
+        if self._run is not None:
+            self._run = replace(self._run, skips=self._skips(), duration_s=time.monotonic() - self._begin)
+            self._save()
+        self._caches.cleanup()
+        return self._run
+
+    def _keep(self, trials: Sequence[Trial], skips: Sequence[Skip]) -> None:
+        self._results.update({trial.case: trial for trial in trials})
+        self._results.update({skip.case: skip for skip in skips})
+        run = self._run or self._new_run()
+        self._run = replace(run, trials=(*run.trials, *trials), skips=self._skips())
+        self._save()
+
+    def _skips(self) -> tuple[Skip, ...]:
+        return tuple(result for result in self._results.values() if isinstance(result, Skip))
+
+    def _new_run(self) -> Run:
+        now = datetime.datetime.now(datetime.UTC)
+        return Run(
+            id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+            started=now.isoformat(timespec="seconds"),
+            environment=probe.environment(),
+            plan=self.options.plan,
+        )
+
+    def _save(self) -> None:
+        """Save where the user wants it; if that has become impossible, in a temporary folder rather than nowhere."""
+        assert self._run is not None
+        folder = self.path.parent if self.path else self.options.out / self._run.id
+        try:
+            self.path = storage.save(self._run, folder)
+        except StorageError as error:
+            self.trouble = str(error)
+            self.path = storage.save(self._run, Path(tempfile.mkdtemp(prefix="joulemark-rescued-")))
+
+    def _check_output(self) -> None:
+        out = self.options.out
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=out):
+                pass
+        except OSError as error:
+            msg = f"--bench-out {out}: nothing can be written there ({error.strerror}); choose another folder"
+            raise UsageError(msg) from error

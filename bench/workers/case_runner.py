@@ -1,0 +1,233 @@
+"""What happens inside a worker: import by name, build, warm up, run blocks. Knows nothing of processes."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import importlib.util
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from operator import attrgetter
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+
+from bench.errors import BenchError, MeasurementError, UnavailableError, UsageError
+from bench.instruments.stopwatch import CudaStopwatch, HostStopwatch, Stopwatch
+from bench.records import Variant
+from bench.workers import limits, settings
+from bench.workers.messages import (
+    Block,
+    Build,
+    Built,
+    Finish,
+    Finished,
+    Prepare,
+    Prepared,
+    Reply,
+    Request,
+    Sealed,
+    Trouble,
+    Warmed,
+    WarmUp,
+)
+from bench.workers.step import Step
+
+#: Where compilers keep what they made; in the first wave these folders are empty, so that cold means cold.
+_CACHE_VARIABLES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH")
+#: Warm-up compares the medians of so many stretches before and so many after.
+_WINDOW = 3
+_DETAIL_LINES = 12
+
+
+class CaseRunner:
+    """Answers the conductor's requests for one case, in order: build, warm up, blocks, finish.
+
+    In a process that is not its own it leaves alone what would bind that process for good: cores and memory.
+    """
+
+    def __init__(self, *, own_process: bool = True) -> None:
+        self._own_process = own_process
+        self._stopwatch: Stopwatch = HostStopwatch()
+        self._step: Step | None = None
+
+    def answer(self, request: Request) -> Reply:
+        """The reply to a request; any exception of the measured code becomes :class:`Trouble`."""
+        try:
+            match request:
+                case Prepare():
+                    return self._prepare(request)
+                case Build():
+                    return self._build(request)
+                case WarmUp():
+                    return self._warm_up(request)
+                case Block():
+                    return self._block(request)
+                case Finish():
+                    return self._finish()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the user's code may raise anything, SystemExit included
+            return _trouble(error)
+
+    def _prepare(self, request: Prepare) -> Prepared:
+        find(request.target, request.source)(**request.parameters)
+        return Prepared()
+
+    def _build(self, request: Build) -> Built:
+        variant, workload = request.case.variant, request.case.workload
+        pinned = self._own_process and limits.pin(request.cpus)
+        if request.caches is not None:
+            os.environ.update({name: str(Path(request.caches) / name.lower()) for name in _CACHE_VARIABLES})
+        if self._own_process and variant.device == "cpu":
+            limits.bound_memory()
+        build = find(workload.build, request.source)
+        settings.apply(variant, request.seed)
+        self._stopwatch = choose_stopwatch(variant)
+        start = time.perf_counter()
+        step = build(variant, **dict(workload.parameters))
+        build_s = time.perf_counter() - start
+        if not isinstance(step, Step):
+            msg = f"{workload.build} returned {type(step).__name__}; a builder must return a bench.Step"
+            raise UsageError(msg)
+        first = self._stopwatch.time(step.run, 1)
+        self._step = step
+        flags, proofs = settings.read_back(variant)
+        all_proofs = [*proofs, *step.proofs()]
+        return Built(build_s, first.host_s, step.items, all_proofs, list(flags), pinned)
+
+    def _warm_up(self, request: WarmUp) -> Warmed:
+        """Run stretches until the last few agree with those before them, or the limit has passed."""
+        step = self._built()
+        steps = 1
+        total_steps = 0
+        stretches: list[float] = []
+        begin = time.perf_counter()
+        agreed = False
+        while not agreed and time.perf_counter() - begin < request.limit_s:
+            reading = self._stopwatch.time(step.run, steps)
+            total_steps += steps
+            stretches.append(reading.host_s / steps)
+            if reading.host_s < request.stretch_s / 2:
+                steps *= 2
+                stretches.clear()  # a stretch of another length is no witness
+            agreed = _agree(stretches, request.tolerance)
+        warm_up_s = time.perf_counter() - begin
+        gc.collect()
+        gc.freeze()
+        limits.reset_peak_memory()
+        return Warmed(warm_up_s, total_steps, agreed, median(stretches[-_WINDOW:] or [reading.host_s / steps]))
+
+    def _block(self, request: Block) -> Sealed:
+        run = self._built().run
+        stopwatch = self._stopwatch
+        with _garbage_kept():
+            self._drop(request, run)
+            readings = [stopwatch.time(run, request.steps) for _ in range(request.samples)]
+        return Sealed([tuple(reading) for reading in readings])
+
+    def _drop(self, request: Block, run: Callable[[], object]) -> None:
+        begin = time.perf_counter()
+        for _ in range(request.drop_steps):
+            self._stopwatch.time(run, 1)
+        while time.perf_counter() - begin < request.drop_s:
+            self._stopwatch.time(run, 1)
+
+    def _finish(self) -> Finished:
+        peak = limits.peak_memory_bytes()
+        if self._step is not None:
+            self._step.close()
+        return Finished(peak)
+
+    def _built(self) -> Step:
+        if self._step is None:
+            msg = "a block was asked for before anything was built"
+            raise MeasurementError(msg)
+        return self._step
+
+
+def choose_stopwatch(variant: Variant) -> Stopwatch:
+    """The host's stopwatch for a CPU variant, CUDA events for a CUDA one.
+
+    Raises:
+        UnavailableError: PyTorch sees no such device.
+    """
+    if not variant.device.startswith("cuda"):
+        return HostStopwatch()
+    import torch
+
+    index = int(variant.device.partition(":")[2] or 0)
+    if not torch.cuda.is_available() or index >= torch.cuda.device_count():
+        reason = f"PyTorch {torch.__version__} sees no device {variant.device}"
+        raise UnavailableError(reason, "check the NVIDIA driver with nvidia-smi and that this torch is a CUDA build")
+    torch.cuda.set_device(index)
+    return CudaStopwatch(torch, variant.device)
+
+
+def find(name: str, source: str | None) -> Callable[..., Any]:
+    """The object behind ``"module:attribute"``; ``source`` is the module's file, for modules not on the path.
+
+    Raises:
+        UsageError: there is no such module or attribute.
+    """
+    module_name, _, attribute = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if source is None or error.name != module_name.split(".")[0]:
+            msg = f"{module_name} cannot be imported in a worker ({error}); put its folder on the import path"
+            raise UsageError(msg) from error
+        module = _load_file(module_name, source)
+    try:
+        found: Callable[..., Any] = attrgetter(attribute)(module)
+    except AttributeError as error:
+        msg = f"{module_name} has no {attribute}; use the name of a module-level function"
+        raise UsageError(msg) from error
+    return found
+
+
+def _load_file(module_name: str, source: str) -> Any:
+    spec = importlib.util.spec_from_file_location(module_name, source)
+    if spec is None or spec.loader is None:
+        msg = f"{source} cannot be imported as a module; is it a .py file?"
+        raise UsageError(msg)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _agree(stretches: list[float], tolerance: float) -> bool:
+    if len(stretches) < 2 * _WINDOW:
+        return False
+    before, after = median(stretches[-2 * _WINDOW : -_WINDOW]), median(stretches[-_WINDOW:])
+    return abs(after / before - 1) <= tolerance
+
+
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """No garbage collection inside a block; what the block left behind is collected after its last sample."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect()
+
+
+def _trouble(error: BaseException) -> Trouble:
+    if isinstance(error, UnavailableError):
+        return Trouble("unavailable", error.reason, error.fix)
+    if isinstance(error, UsageError):
+        return Trouble("usage", str(error))
+    if isinstance(error, BenchError):
+        return Trouble("failure", str(error))
+    lines = "".join(traceback.format_exception(error)).strip().splitlines()
+    message = " ".join(str(error).split())
+    reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    return Trouble("failure", reason[:500], detail="\n".join(lines[-_DETAIL_LINES:]))

@@ -1,0 +1,90 @@
+"""What the conductor and a worker say to each other: plain values as JSON, never pickled objects.
+
+::
+
+    conductor                                worker
+    Prepare(target, parameters)       ->     Prepared
+    Build(case, ...)                  ->     Built        build and first step, timed apart
+    WarmUp(limit, tolerance)          ->     Warmed       and how long a step takes now
+    Block(steps, samples, drop)       ->     Sealed       one for each block
+    Finish                            ->     Finished     peak memory; the worker then ends
+    any of them                       ->     Trouble      instead of the answer
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from bench.records import Case, Proof, Scalar
+
+
+class Prepare(msgspec.Struct, tag=True, frozen=True):
+    target: str
+    source: str | None
+    parameters: dict[str, Scalar]
+
+
+class Build(msgspec.Struct, tag=True, frozen=True):
+    case: Case
+    source: str | None  # file of the builder's module, in case the module cannot be imported by name
+    cpus: list[int] | None  # cores to be pinned to
+    caches: str | None  # folder for compilers' caches: empty in the first wave
+    seed: int
+
+
+class WarmUp(msgspec.Struct, tag=True, frozen=True):
+    stretch_s: float
+    limit_s: float
+    tolerance: float
+
+
+class Block(msgspec.Struct, tag=True, frozen=True):
+    steps: int  # in each sample
+    samples: int
+    drop_steps: int
+    drop_s: float  # keep dropping steps until so much time has passed
+
+
+class Finish(msgspec.Struct, tag=True, frozen=True):
+    pass
+
+
+class Prepared(msgspec.Struct, tag=True, frozen=True):
+    pass
+
+
+class Built(msgspec.Struct, tag=True, frozen=True):
+    build_s: float
+    first_step_s: float
+    items: int
+    proofs: list[Proof]
+    settings: list[tuple[str, str]]
+    pinned: bool
+
+
+class Warmed(msgspec.Struct, tag=True, frozen=True):
+    warm_up_s: float
+    steps: int
+    agreed: bool
+    step_s: float
+
+
+class Sealed(msgspec.Struct, tag=True, frozen=True):
+    samples: list[tuple[float, float, float | None]]  # start, host and device time in seconds
+
+
+class Finished(msgspec.Struct, tag=True, frozen=True):
+    peak_memory_bytes: int | None
+
+
+class Trouble(msgspec.Struct, tag=True, frozen=True):
+    """An exception in the worker, by whose fault it is: "usage", "unavailable" or "failure"."""
+
+    blame: str
+    reason: str
+    fix: str = ""
+    detail: str = ""  # last lines of the traceback
+
+
+Request = Prepare | Build | WarmUp | Block | Finish
+Reply = Prepared | Built | Warmed | Sealed | Finished | Trouble

@@ -1,0 +1,121 @@
+"""Paired ratios and verdicts, on literal numbers with known answers."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import ComparisonError, Sample, Verdict, compare, judge, summarise
+from bench.records import Failure, Proof, Trial
+from tests.factories import TRAINING, make_run, make_trial
+
+BASELINE = make_trial(step_s=0.020)
+
+
+def test_a_ratio_of_paired_blocks_is_exact_when_the_drift_is_common() -> None:
+    baseline, other = make_trial(step_s=0.020, wobble=0.3), make_trial(step_s=0.016, wobble=0.3, threads=1)
+    comparison = compare(other, baseline, 0.95)
+    assert comparison is not None
+    assert comparison.speedup == pytest.approx(1.25)
+    assert (comparison.low, comparison.high) == (pytest.approx(1.25), pytest.approx(1.25))
+    assert len(comparison.evidence) == 6
+
+
+def test_another_batch_size_is_compared_per_item() -> None:
+    comparison = compare(make_trial(step_s=0.030, items=64, batch=64), BASELINE, 0.95)
+    assert comparison is not None
+    assert comparison.speedup == pytest.approx(64 / 30 * 20 / 32)
+
+
+def test_with_one_wave_the_evidence_are_its_rounds() -> None:
+    comparison = compare(make_trial(step_s=0.010, waves=1, threads=1), make_trial(step_s=0.020, waves=1), 0.95)
+    assert comparison is not None
+    assert not comparison.over_waves
+    assert len(comparison.evidence) == 10
+    assert comparison.speedup == pytest.approx(2.0)
+
+
+def test_trials_without_a_common_round_have_no_ratio() -> None:
+    assert compare(replace(BASELINE, samples=()), BASELINE, 0.95) is None
+
+
+def test_other_workloads_and_devices_are_refused() -> None:
+    for stranger in (make_trial(TRAINING), make_trial(device="cuda:0")):
+        with pytest.raises(ComparisonError):
+            compare(stranger, BASELINE, 0.95)
+
+
+@given(st.floats(min_value=1e-6, max_value=1e3), st.integers(min_value=1, max_value=8), st.floats(0, 0.5))
+def test_a_trial_compared_with_itself_is_never_different(step_s: float, waves: int, wobble: float) -> None:
+    trial = make_trial(step_s=step_s, waves=waves, wobble=wobble)
+    comparison = compare(trial, trial, 0.95)
+    assert comparison is not None
+    assert judge([comparison], 0.0)[0] not in (Verdict.FASTER, Verdict.SLOWER)
+
+
+def _judged(step_s: float, band: float = 0.01) -> Verdict:
+    comparison = compare(_jittered(step_s), BASELINE, 0.95)
+    assert comparison is not None
+    return judge([comparison], band)[0]
+
+
+def _jittered(step_s: float, size: float = 0.003) -> Trial:
+    """Each wave has an offset of its own: -size, 0, +size, -size, ..."""
+    trial = make_trial(step_s=step_s, threads=1)
+    return replace(trial, samples=tuple(_shift(sample, size) for sample in trial.samples))
+
+
+def _shift(sample: Sample, size: float) -> Sample:
+    return sample._replace(host_s=sample.host_s * (1 + size * (sample.wave % 3 - 1)))
+
+
+def test_verdicts_need_the_whole_interval_beyond_or_inside_the_band() -> None:
+    assert _judged(0.0190) is Verdict.FASTER
+    assert _judged(0.0210) is Verdict.SLOWER
+    assert _judged(0.0200) is Verdict.SAME
+    assert _judged(0.0198) is Verdict.UNSURE
+
+
+def test_a_smaller_band_finds_smaller_differences() -> None:
+    assert _judged(0.0198, band=0.0) is Verdict.FASTER
+    assert _judged(0.0200, band=0.0) is Verdict.UNSURE
+
+
+def test_a_claim_that_holds_alone_may_not_hold_among_many() -> None:
+    """With Holm's procedure the same evidence must be stronger when more comparisons share a table."""
+    alone = compare(_jittered(0.01945, 0.012), BASELINE, 0.95)
+    same = compare(_jittered(0.0200, 0.012), BASELINE, 0.95)
+    assert alone is not None
+    assert same is not None
+    assert judge([alone], 0.01)[0] is Verdict.FASTER
+    assert judge([alone, *[same] * 19], 0.01)[0] is Verdict.UNSURE
+
+
+def test_two_waves_are_too_few_for_a_claim_unless_they_agree_closely() -> None:
+    trial = make_trial(step_s=0.0190, waves=2, threads=1)
+    noisy = replace(trial, samples=tuple(_shift(sample, 0.02) for sample in trial.samples))
+    comparison = compare(noisy, make_trial(step_s=0.020, waves=2), 0.95)
+    assert comparison is not None
+    assert judge([comparison], 0.01) == (Verdict.UNSURE,)
+
+
+def test_a_row_whose_label_was_not_honoured_gets_no_verdict() -> None:
+    liar = make_trial(step_s=0.010, threads=1, proofs=[Proof("threads", "1", "2")])
+    (group,) = summarise(make_run(BASELINE, liar))
+    assert group.rows[1].verdict is None
+    assert group.rows[1].comparison is not None
+    assert "label_not_honoured" in {caveat.kind.value for caveat in group.rows[1].caveats}
+
+
+def test_when_the_baselines_label_was_not_honoured_nothing_gets_a_verdict() -> None:
+    liar = make_trial(step_s=0.020, proofs=[Proof("onednn", "on", "off")])
+    (group,) = summarise(make_run(liar, make_trial(step_s=0.010, threads=1)))
+    assert [row.verdict for row in group.rows] == [None, None]
+
+
+def test_when_the_baseline_failed_the_other_rows_keep_their_times() -> None:
+    failed = Trial(BASELINE.case, None, failure=Failure("set-up", "ValueError: no"))
+    (group,) = summarise(make_run(failed, make_trial(threads=1)))
+    assert group.rows[1].comparison is None
+    assert group.rows[1].time_per_step is not None

@@ -1,0 +1,228 @@
+"""The order in which a group is measured, and what becomes of cases that fail; in virtual time, with no process."""
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bench import Case, Plan, Proof, UnavailableError, Variant
+from bench.analysis.stopping import affordable_rounds
+from bench.errors import MeasurementError
+from bench.measurement import GroupMeasurement, shape_block
+from bench.records import CaveatKind, Trial
+from bench.workers.crew import WorkerError
+from bench.workers.fakes import Scene, Script
+from tests.factories import INFERENCE
+
+A, B, C = (Case(INFERENCE, Variant.of(threads=n)) for n in (0, 1, 2))
+NAMES = ("cpu-fp32", "cpu-fp32-threads1", "cpu-fp32-threads2")
+
+
+def _measure(
+    scripts: Mapping[str, Script], plan: Plan, folder: Path, cases: tuple[Case, ...] = (A, B, C)
+) -> tuple[GroupMeasurement, Scene]:
+    scene = Scene(scripts)
+    measurement = GroupMeasurement(cases, plan, folder, hire=scene.hire, clock=scene.clock)
+    measurement.run()
+    return measurement, scene
+
+
+def _by_id(measurement: GroupMeasurement) -> dict[str, Trial]:
+    return {str(trial.case): trial for trial in measurement.trials}
+
+
+def test_a_case_is_built_warmed_up_and_frozen_and_thawed_only_for_its_blocks(tmp_path: Path) -> None:
+    _, scene = _measure({}, Plan(waves=1, rounds=2), tmp_path)
+    block = ["thaw", "block 1", "freeze", "thaw", "block 2", "freeze"]
+    for name in NAMES:
+        assert scene.events(name) == ["build", "warm up", "freeze", *block, "thaw", "finish"]
+
+
+def test_exactly_one_worker_is_awake_at_any_time(tmp_path: Path) -> None:
+    _, scene = _measure({}, Plan(waves=2, rounds=5), tmp_path)
+    awake: set[str] = set()
+    for name, event in scene.log:
+        if event in ("build", "thaw"):
+            awake.add(name)
+        elif event in ("freeze", "finish"):
+            awake.discard(name)
+        assert len(awake) <= 1, (name, event, awake)
+
+
+def test_every_wave_has_a_fresh_crew_that_is_closed_before_the_next(tmp_path: Path) -> None:
+    _, scene = _measure({}, Plan(waves=3, rounds=1), tmp_path)
+    assert scene.events("crew") == ["hire 3 by fork_server", "close"] * 3
+
+
+def test_a_round_has_one_block_of_every_case_in_an_order_that_changes(tmp_path: Path) -> None:
+    measurement, _ = _measure({}, Plan(waves=2, rounds=10), tmp_path)
+    orders = set()
+    for wave, round_ in itertools.product(range(2), range(10)):
+        positions = {}
+        for name, trial in _by_id(measurement).items():
+            positions[name] = {s.position for s in trial.samples if (s.wave, s.round) == (wave, round_)}
+        assert sorted(positions.values(), key=min) == [{0}, {1}, {2}]
+        orders.add(tuple(sorted(positions, key=lambda name: min(positions[name]))))
+    assert len(orders) > 2
+
+
+def test_the_seed_decides_the_order(tmp_path: Path) -> None:
+    def order(seed: int) -> list[tuple[str, str]]:
+        return _measure({}, Plan(waves=1, rounds=10, seed=seed), tmp_path)[1].log
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+
+
+def test_each_block_knows_whose_block_ran_before_it(tmp_path: Path) -> None:
+    measurement, _ = _measure({}, Plan(waves=1, rounds=3), tmp_path)
+    blocks = sorted(
+        {
+            (sample.round, sample.position, sample.predecessor, index)
+            for index, trial in enumerate(measurement.trials)
+            for sample in trial.samples
+        }
+    )
+    before = None
+    for _, _, predecessor, index in blocks:
+        assert predecessor == before
+        before = index
+
+
+def test_samples_hold_what_the_script_says(tmp_path: Path) -> None:
+    scripts = {NAMES[0]: Script(step_s=0.02, items=32), NAMES[1]: Script(step_s=0.004)}
+    measurement, _ = _measure(scripts, Plan(waves=1, rounds=1), tmp_path, (A, B))
+    first, second = measurement.trials
+    assert [sample.step_s for sample in first.samples] == [0.02] * 3
+    assert {sample.steps for sample in second.samples} == {3}
+    assert all(sample.step_s == pytest.approx(0.004) for sample in second.samples)
+    assert first.items_per_step == 32
+    assert [life.cold for life in first.lives] == [True]
+
+
+@pytest.mark.parametrize(
+    ("device", "step_s", "steps", "samples"),
+    [
+        ("cpu", 0.02, 1, 3),
+        ("cpu", 0.4, 1, 1),
+        ("cpu", 1e-5, 1000, 5),
+        ("cuda:0", 0.002, 25, 10),
+        ("cuda:0", 2.0, 1, 1),
+    ],
+)
+def test_a_block_is_long_enough_in_samples_that_are_long_enough(
+    device: str, step_s: float, steps: int, samples: int
+) -> None:
+    plan = Plan()
+    block = shape_block(plan, device, step_s)
+    assert (block.steps, block.samples) == (steps, samples)
+    assert block.steps * block.samples * step_s >= plan.block_length_s(device) * 0.999
+    assert block.drop_steps == 1
+    assert (block.drop_s > 0) == device.startswith("cuda")
+
+
+@pytest.mark.parametrize("event", ["build", "warm up", "block 2", "finish"])
+def test_a_case_that_fails_costs_its_own_figures_only(event: str, tmp_path: Path) -> None:
+    scripts = {NAMES[1]: Script(fails={event: WorkerError("the worker was killed by SIGKILL", "last words")})}
+    measurement, scene = _measure(scripts, Plan(waves=2, rounds=3), tmp_path)
+    trials = _by_id(measurement)
+    failure = trials[NAMES[1]].failure
+    assert failure is not None
+    assert (failure.reason, failure.detail, failure.wave) == ("the worker was killed by SIGKILL", "last words", 0)
+    assert scene.events(NAMES[1])[-1] == "kill"
+    for name in (NAMES[0], NAMES[2]):
+        assert trials[name].failure is None
+        assert len({(sample.wave, sample.round) for sample in trials[name].samples}) == 6
+
+
+def test_a_case_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    scripts = {NAMES[1]: Script(build_s=1e6)}
+    measurement, _ = _measure(scripts, Plan(waves=1, rounds=1), tmp_path)
+    failure = _by_id(measurement)[NAMES[1]].failure
+    assert failure is not None
+    assert failure.phase == "set-up"
+    assert "limit of 600 s" in failure.reason
+
+
+def test_what_the_machine_lacks_becomes_a_skip_with_its_fix(tmp_path: Path) -> None:
+    scripts = {NAMES[2]: Script(fails={"build": UnavailableError("no C++ compiler", "install g++")})}
+    measurement, _ = _measure(scripts, Plan(waves=2, rounds=1), tmp_path)
+    (skip,) = measurement.skips
+    assert (skip.case, skip.reason, skip.fix) == (C, "no C++ compiler", "install g++")
+    assert [trial.case for trial in measurement.trials] == [A, B]
+
+
+def test_an_interruption_keeps_what_was_measured_and_marks_it(tmp_path: Path) -> None:
+    scene = Scene({NAMES[1]: Script(step_s=_interrupt_in_second_wave)})
+    measurement = GroupMeasurement((A, B), Plan(waves=4, rounds=2), tmp_path, hire=scene.hire, clock=scene.clock)
+    with pytest.raises(KeyboardInterrupt):
+        measurement.run()
+    assert scene.log[-1] == ("crew", "close")
+    for trial in measurement.trials:
+        assert {sample.wave for sample in trial.samples} >= {0}
+        (caveat,) = (caveat for caveat in trial.caveats if caveat.kind is CaveatKind.INTERRUPTED)
+        assert dict(caveat.figures) == {"waves": 1, "planned": 4}
+
+
+def _interrupt_in_second_wave(wave: int, block: int) -> float:
+    if (wave, block) == (1, 1):
+        raise KeyboardInterrupt
+    return 0.02
+
+
+def test_when_no_worker_can_be_started_all_cases_say_so(tmp_path: Path) -> None:
+    def hire(count: int, start: str) -> None:
+        raise MeasurementError("worker processes cannot be started")
+
+    measurement = GroupMeasurement((A, B), Plan(), tmp_path, hire=hire)  # type: ignore[arg-type]
+    measurement.run()
+    assert [trial.failure and trial.failure.phase for trial in measurement.trials] == ["start", "start"]
+
+
+def test_a_case_whose_ratio_is_clear_leaves_half_way_and_the_baseline_never(tmp_path: Path) -> None:
+    scripts = {
+        NAMES[0]: Script(step_s=0.02),
+        NAMES[1]: Script(step_s=lambda wave, _: 0.02 * (1 + 0.05 * (-1) ** wave)),
+        NAMES[2]: Script(step_s=0.2),
+    }
+    measurement, scene = _measure(scripts, Plan(waves=6, rounds=2), tmp_path)
+    waves = {name: {sample.wave for sample in trial.samples} for name, trial in _by_id(measurement).items()}
+    assert waves == {NAMES[0]: set(range(6)), NAMES[1]: set(range(6)), NAMES[2]: {0, 1, 2}}
+    assert [event for event in scene.events("crew") if event.startswith("hire")] == [
+        *["hire 3 by fork_server"] * 3,
+        *["hire 2 by fork_server"] * 3,
+    ]
+
+
+def test_rounds_are_cut_once_to_what_the_budget_affords_and_the_rows_say_so(tmp_path: Path) -> None:
+    scripts = {name: Script(step_s=0.5) for name in NAMES}
+    measurement, _ = _measure(scripts, Plan(waves=2, rounds=50, budget_s=60.0), tmp_path)
+    for trial in measurement.trials:
+        (caveat,) = (caveat for caveat in trial.caveats if caveat.kind is CaveatKind.CUT_TO_BUDGET)
+        assert dict(caveat.figures) == {"rounds": 10, "planned": 50}
+        assert len({(sample.wave, sample.round) for sample in trial.samples}) == 20
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "overhead_s", "round_s", "rounds"),
+    [(60.0, 2.0, 1.0, 8), (60.0, 5.0, 1.0, 5), (60.0, 50.0, 1.0, 3), (600.0, 1.0, 1.0, 10)],
+)
+def test_the_affordable_rounds_are_simple_arithmetic(
+    budget_s: float, overhead_s: float, round_s: float, rounds: int
+) -> None:
+    assert affordable_rounds(Plan(waves=6, rounds=10, budget_s=budget_s), overhead_s, round_s) == rounds
+
+
+def test_a_dishonoured_label_in_any_wave_spoils_the_case(tmp_path: Path) -> None:
+    lie = Proof("precision", "bf16", "fp32")
+    scene = Scene({NAMES[0]: Script(), NAMES[1]: Script(proofs=(lie,))})
+    measurement = GroupMeasurement((A, B), Plan(waves=2, rounds=1), tmp_path, hire=scene.hire, clock=scene.clock)
+    measurement.run()
+    assert not _by_id(measurement)[NAMES[1]].honoured
+    assert _by_id(measurement)[NAMES[0]].honoured
+
+
+def test_peak_memory_is_kept_for_each_wave(tmp_path: Path) -> None:
+    measurement, _ = _measure({}, Plan(waves=2, rounds=1), tmp_path, (A,))
+    assert [life.peak_memory_bytes for life in measurement.trials[0].lives] == [2**29, 2**29]
