@@ -1,0 +1,215 @@
+"""Pictures of a group as inline SVG: the rate of every case, and its speed-up, each with its interval.
+
+Drawn with Matplotlib's figure objects (no pyplot, hence no state shared between pictures) in placeholder colours,
+which are then replaced by the page's own CSS variables: one picture serves light, dark and print. The same group
+gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from reports.document import Section
+from reports.figures import Bounds, bounds, percent
+from reports.standing import Standing, standing
+from reports.text import shortened
+
+_WIDTH_IN = 5.4  # at which its text is as large as the page's small print on a telephone
+_ROW_IN = 0.42
+_AXIS_IN = 0.36
+_LABEL_LENGTH = 42
+#: Placeholder -> what stands in the page. Each placeholder is a colour that Matplotlib never uses by itself.
+_INK, _MUTED, _RULE, _BAND = "#010203", "#020304", "#030405", "#040506"
+_COLORS: Mapping[str, str] = {
+    _INK: "var(--ink)",
+    _MUTED: "var(--muted)",
+    _RULE: "var(--rule)",
+    _BAND: "var(--band)",
+    "#050607": "var(--faster)",
+    "#060708": "var(--slower)",
+    "#070809": "var(--same)",
+    "#08090a": "var(--unsure)",
+    "#090a0b": "var(--baseline)",
+}
+_OF_STANDING: Mapping[Standing, str] = {
+    Standing.FASTER: "#050607",
+    Standing.SLOWER: "#060708",
+    Standing.SAME: "#070809",
+    Standing.UNSURE: "#08090a",
+    Standing.BASELINE: "#090a0b",
+}
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """What is drawn of one case: its label, the figure as its table has it, and the interval."""
+
+    label: str
+    text: str
+    bounds: Bounds
+    standing: Standing
+
+    @property
+    def color(self) -> str:
+        return _OF_STANDING.get(self.standing, _MUTED)
+
+
+def rate_chart(section: Section, prefix: str) -> str | None:
+    """Items per second as bars from zero, each with its interval; None where no case has a rate."""
+    marks = _marks(section, "rate")
+    if not marks:
+        return None
+    unit = section.table.columns[2].heading
+    return _svg(
+        lambda axes: _draw_rates(axes, marks),
+        marks,
+        prefix,
+        f"{unit}, {section.table.title}",
+        f"Bars with confidence intervals, in {unit}",
+    )
+
+
+def speedup_chart(section: Section, prefix: str, band: float) -> str | None:
+    """Speed-ups as points with intervals beside the noise band; None where nothing is compared."""
+    marks = _marks(section, "speedup")
+    if not marks:
+        return None
+    return _svg(
+        lambda axes: _draw_speedups(axes, marks, band),
+        marks,
+        prefix,
+        f"Speed-up, {section.table.title}",
+        f"Points with confidence intervals; 1 is as fast as the baseline, the noise band is ±{percent(band)}",
+    )
+
+
+def _marks(section: Section, key: str) -> tuple[_Mark, ...]:
+    index = [column.key for column in section.table.columns].index(key)
+    marks = []
+    for row, line in zip(section.group.rows, section.table.lines, strict=True):
+        known = bounds(row.throughput if key == "rate" else row.comparison)
+        if known is not None:
+            stands = standing(row)
+            suffix = f" ({stands.value})" if stands in (Standing.STRUCK, Standing.FAILED, Standing.BASELINE) else ""
+            label = f"{shortened(line.cells[0].text, _LABEL_LENGTH - len(suffix))}{suffix}"
+            marks.append(_Mark(label, line.cells[index].text, known, stands))
+    return tuple(marks)
+
+
+def _draw_rates(axes: Axes, marks: Sequence[_Mark]) -> None:
+    limit = max(mark.bounds.value for mark in marks) * 1.5  # an interval wider than that runs out of the picture
+    axes.set_xlim(0, min(limit, 1.02 * max(mark.bounds.high or mark.bounds.value for mark in marks)))
+    for y, mark in _placed(marks):
+        whole = mark.standing not in (Standing.STRUCK, Standing.FAILED)
+        face = (mark.color, 0.55) if whole else "none"  # light enough for the interval to show on it
+        axes.barh(y, mark.bounds.value, height=0.30, facecolor=face, edgecolor=mark.color, linewidth=0.8)
+        _draw_interval(axes, y, mark.bounds, _INK)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _draw_speedups(axes: Axes, marks: Sequence[_Mark], band: float) -> None:
+    points = [1.0, *(mark.bounds.value for mark in marks)]
+    ends = [*(mark.bounds.low for mark in marks), *(mark.bounds.high for mark in marks)]
+    low = min([*points, *(end for end in ends if end is not None and end > min(points) / 2)])
+    high = max([*points, *(end for end in ends if end is not None and end < max(points) * 2)])
+    margin = max(0.06 * (high - low), 2 * band, 0.005)
+    axes.set_xlim(max(0.0, low - margin), high + margin)
+    axes.axvspan(1 / (1 + band), 1 + band, facecolor=_BAND, edgecolor="none", linewidth=0)
+    axes.axvline(1, color=_MUTED, linewidth=1)
+    for y, mark in _placed(marks):
+        _draw_interval(axes, y, mark.bounds, mark.color, linewidth=2.2)
+        whole = mark.standing not in (Standing.STRUCK, Standing.FAILED)
+        face = mark.color if whole else "none"
+        axes.plot([mark.bounds.value], [y], "o", markersize=6, markerfacecolor=face, markeredgecolor=mark.color)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+
+
+def _placed(marks: Sequence[_Mark]) -> list[tuple[float, _Mark]]:
+    """Marks with their heights, the first at the top."""
+    return [(len(marks) - 1 - number, mark) for number, mark in enumerate(marks)]
+
+
+def _draw_interval(axes: Axes, y: float, known: Bounds, color: str, linewidth: float = 1.2) -> None:
+    if known.low is None or known.high is None:
+        return
+    axes.plot([known.low, known.high], [y, y], "-", color=color, linewidth=linewidth, solid_capstyle="butt")
+    for end in (known.low, known.high):
+        axes.plot([end, end], [y - 0.11, y + 0.11], "-", color=color, linewidth=1.2)
+
+
+def _svg(draw: Callable[[Axes], None], marks: Sequence[_Mark], prefix: str, title: str, description: str) -> str:
+    height = _ROW_IN * len(marks) + _AXIS_IN
+    with matplotlib.rc_context():
+        _settle(prefix)
+        figure = Figure(figsize=(_WIDTH_IN, height))
+        figure.patch.set_visible(False)
+        bottom = _AXIS_IN / height
+        axes = figure.add_axes((0.002, bottom, 0.996, 1 - bottom))
+        axes.set_ylim(-0.45, len(marks) - 0.35)
+        draw(axes)
+        _dress(axes, marks)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    figures = "; ".join(f"{mark.label} {mark.text}" for mark in marks)
+    return _themed(file.getvalue(), prefix, title, f"{description}: {figures}.")
+
+
+def _settle(salt: str) -> None:
+    """Matplotlib's defaults, whatever the user's own are, and what inline SVG needs."""
+    matplotlib.rcdefaults()
+    matplotlib.rcParams["svg.fonttype"] = "none"
+    matplotlib.rcParams["svg.hashsalt"] = salt
+    matplotlib.rcParams["font.family"] = "DejaVu Sans"  # for the layout; the page's font, mostly narrower, replaces it
+    matplotlib.rcParams["font.size"] = 9.5
+    matplotlib.rcParams["text.parse_math"] = False
+
+
+def _dress(axes: Axes, marks: Sequence[_Mark]) -> None:
+    """Names and figures above their marks, so that the picture needs no margin and stays readable when small."""
+    axes.patch.set_visible(False)
+    for side in ("left", "right", "top"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(_RULE)
+    axes.set_yticks([])
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.tick_params(axis="x", color=_RULE, labelcolor=_MUTED, labelsize=8.5, length=3)
+    axes.grid(axis="x", color=_RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    across = axes.get_yaxis_transform()
+    for y, mark in _placed(marks):
+        color = _INK if mark.standing in _OF_STANDING else _MUTED
+        axes.text(0.0, y + 0.22, mark.label, transform=across, color=color, va="bottom")
+        axes.text(1.0, y + 0.22, mark.text, transform=across, color=color, va="bottom", ha="right")
+
+
+def _themed(svg: str, prefix: str, title: str, description: str) -> str:
+    """The picture as it stands in a page: ids of its own, the page's colours and font, a name and a description."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<(metadata|style)\b.*?</\1>\s*", "", svg, flags=re.DOTALL)  # a style in a picture rules the page
+    svg = re.sub(r"<[^>]*>", lambda tag: _themed_tag(tag[0], prefix), svg)
+    named = f'role="img" aria-labelledby="{prefix}-title {prefix}-desc" '
+    head, _, rest = svg.partition(">")
+    size = re.sub(r'(?:width|height)="[\d.]+pt" ?', "", head)
+    return (
+        f'{size.replace("<svg ", f"<svg {named}")}>\n <title id="{prefix}-title">{html.escape(title)}</title>\n'
+        f' <desc id="{prefix}-desc">{html.escape(description)}</desc>{rest}'
+    )
+
+
+def _themed_tag(tag: str, prefix: str) -> str:
+    """One tag with the page's ids, colours and font; texts between tags are not touched, whatever they hold."""
+    tag = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{prefix}-", tag)
+    tag = re.sub(r"font-family: [^;\"]*(; )?", "", tag)
+    tag = re.sub(r"font: ([\d.]+px)[^;\"]*(; )?", r"font-size: \1; ", tag)
+    for placeholder, color in _COLORS.items():
+        tag = tag.replace(placeholder, color)
+    return tag

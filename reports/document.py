@@ -1,0 +1,104 @@
+"""A report before it has a look: what stands in it, and in which order."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from bench.analysis import Group, Verdict, summarise
+from bench.records import Run
+from bench.units import quantity
+from reports.facts import environment_table, method_table
+from reports.figures import DASH, duration
+from reports.summary import Headline, headline, summarised, titles
+from reports.tables import Table, failure_table, group_table, skip_table
+from reports.text import one_line
+from reports.wording import absolutes_said, comparisons_said, of_verdict
+
+
+@dataclass(frozen=True)
+class Section:
+    """One group: its figures, for charts, and its table."""
+
+    group: Group
+    headline: Headline
+    table: Table
+
+
+@dataclass(frozen=True)
+class Document:
+    """Everything a report says of one run; the renderers choose how it looks, and nothing else."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]  # run, date, machine, length
+    summary: tuple[str, ...]
+    sections: tuple[Section, ...]
+    failures: Table
+    skips: Table
+    environment: Table
+    method: Table
+    cautions: tuple[str, ...]  # what must be known before a figure is quoted
+    verdicts: tuple[tuple[str, str], ...]  # each verdict with its meaning and the next step
+    band: float
+
+
+def compose(run: Run) -> Document:
+    """The document of a run; the same run gives the same document, wherever it was read from."""
+    groups = summarise(run)
+    named = tuple(zip(titles(groups), groups, strict=True))
+    return Document(
+        title=_title(tuple(title for title, _ in named)),
+        facts=_facts(run),
+        summary=summarised(groups, run),
+        sections=tuple(
+            Section(group, headline(title, group, run.plan.confidence), group_table(group, title, run.plan))
+            for title, group in named
+        ),
+        failures=failure_table(run),
+        skips=skip_table(run.skips),
+        environment=environment_table(run),
+        method=method_table(run.plan),
+        cautions=(comparisons_said(run.plan), absolutes_said()),
+        verdicts=tuple(_verdict(verdict, run) for verdict in Verdict),
+        band=run.plan.band,
+    )
+
+
+def _title(names: tuple[str, ...]) -> str:
+    text = ", ".join(names)
+    return text[:1].upper() + text[1:] if text else "No cases measured"
+
+
+def _facts(run: Run) -> tuple[tuple[str, str], ...]:
+    machine = [one_line(run.environment.cpu or DASH)]
+    if run.environment.cores_usable is not None:
+        machine.append(f"{run.environment.cores_usable} cores usable")
+    machine += [one_line(gpu.name) for gpu in run.environment.gpus]
+    return (
+        ("run", one_line(run.id)),
+        ("started", _date(run.started)),
+        ("took", duration(run.duration_s) if run.duration_s is not None else "not finished"),
+        ("machine", ", ".join(machine)),
+        ("memory", quantity(run.environment.memory_bytes, "B")),
+    )
+
+
+def _date(started: str) -> str:
+    """``"22 November 2026, 17:30 UTC"``; what is no date is shown as it stands."""
+    try:
+        moment = datetime.datetime.fromisoformat(started).astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
+        return one_line(started)
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M} UTC"
+
+
+def _verdict(verdict: Verdict, run: Run) -> tuple[str, str]:
+    wording = of_verdict(verdict, run.plan)
+    return wording.label, f"{wording.sentence}. {wording.advice}"
+
+
+#: Not ``strftime``: its names follow the locale, and a report must not.
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip

@@ -1,0 +1,78 @@
+"""Tables of plain facts: the machine a run took place on, and the plan it followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bench.records import Plan, Run
+from bench.units import quantity, scale
+from reports.figures import DASH, percent
+from reports.tables import Cell, Column, Line, Role, Table
+from reports.text import one_line
+
+
+def environment_table(run: Run) -> Table:
+    """The machine and its software, as far as they could be read."""
+    e = run.environment
+    facts: list[tuple[str, object]] = [
+        ("processor", e.cpu),
+        ("cores usable", e.cores_usable),
+        ("memory", quantity(e.memory_bytes, "B")),
+        ("frequency governor", e.cpu_governor),
+        ("load at the start", None if e.load_average is None else f"{e.load_average:.2f} processes"),
+        ("system", e.system),
+        ("Python", e.python),
+    ]
+    facts += [(one_line(name), version) for name, version in e.packages]
+    facts += [("GPU driver", e.gpu_driver)] if e.gpu_driver or e.gpus else []
+    for gpu in e.gpus:
+        described = (gpu.name, quantity(gpu.memory_bytes, "B"), f"power limit {quantity(gpu.power_limit_w, 'W')}")
+        facts.append((f"GPU {gpu.index}", ", ".join(described)))
+    return _facts("Environment", ((name, DASH if value is None else one_line(value), "") for name, value in facts))
+
+
+def method_table(plan: Plan) -> Table:
+    """How the run was measured: the plan's figures and what each means."""
+    starts = {
+        "fork_server": "forked from a server that is itself fresh in each wave",
+        "spawn": "a new interpreter for each case and wave",
+        "in_process": "all cases in the test process, one after the other",
+    }
+    return _facts(
+        "How it was measured",
+        (
+            ("waves", str(plan.waves), "fresh processes for every case; the unit of evidence"),
+            ("rounds per wave", str(plan.rounds), "one block of every case, in random order"),
+            (
+                "block",
+                f"≥ {quantity(plan.block_s, 's')}",
+                f"of one case on a CPU; {quantity(plan.cuda_block_s, 's')} on CUDA",
+            ),
+            ("sample", f"≥ {quantity(plan.sample_s, 's')}", "steps back to back between two readings of the clock"),
+            (
+                "warm-up",
+                f"≤ {quantity(plan.warm_up_s, 's')}",
+                f"until stretches agree within {percent(plan.warm_up_tolerance)}",
+            ),
+            ("budget", _length(plan.budget_s), "of measuring for each group"),
+            ("confidence", percent(plan.confidence), "of each interval; of all claims of a table together, by Holm"),
+            ("noise band", f"±{percent(plan.band)}", "differences below this do not count"),
+            ("precision asked for", f"±{percent(plan.precision)}", "of each speed-up, else its row says imprecise"),
+            ("order", f"seed {plan.seed}", "from which the order of every round is drawn"),
+            ("processes", plan.start.replace("_", " "), starts.get(plan.start, "")),
+        ),
+    )
+
+
+def _facts(title: str, facts: Iterable[tuple[str, str, str]]) -> Table:
+    facts = tuple(facts)
+    meant = any(meaning for _, _, meaning in facts)
+    columns = (Column("case", "what"), Column("value", "value"), *([Column("meaning", "meaning")] if meant else []))
+    rows = ((Cell(a), Cell(b), *([Cell(c, role=Role.MUTED)] if meant else [])) for a, b, c in facts)
+    return Table(title, columns, tuple(Line(cells) for cells in rows))
+
+
+def _length(seconds: float) -> str:
+    """A planned length of time as it was asked for: no digits that nobody wrote."""
+    value, unit = scale(seconds, "s")
+    return f"{value:g} {unit}"

@@ -1,0 +1,134 @@
+"""A run as a tidy table for further work: one row for each case and metric, SI units, nothing scaled or rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas
+
+from bench.analysis import Comparison, Estimate, Group, Row, summarise
+from bench.records import Run, Skip
+from reports.standing import Standing, standing
+from reports.text import one_line
+from reports.wording import of_strike
+
+#: The columns of :func:`frame`, in order. ``interval`` says what ``low`` and ``high`` are: the bounds of a
+#: confidence interval, or the smallest and largest value of all waves.
+COLUMNS = (
+    "run", "started", "workload", "device", "case", "baseline", "metric", "value", "low", "high", "interval",
+    "confidence", "unit", "n", "verdict", "status", "reason", "caveats",
+)  # fmt: skip
+_NUMBERS = ("value", "low", "high", "confidence", "n")
+#: A cell that begins with one of these is a formula to a spreadsheet.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+_Values = dict[str, object]
+
+
+def frame(run: Run) -> pandas.DataFrame:
+    """One row for each case and metric; every case has every metric, an unknown value is missing.
+
+    Failed and struck cases have their status and the reason on each of their rows, skipped cases a row of their own.
+    """
+    rows: list[_Values] = []
+    for group in summarise(run):
+        rows += [{**_of_run(run), **values} for row in group.rows for values in _of_row(group, row)]
+    rows += [{**_of_run(run), **_of_skip(skip)} for skip in run.skips]
+    table = pandas.DataFrame(rows, columns=list(COLUMNS))
+    types = {name: "Int64" if name == "n" else "Float64" for name in _NUMBERS}
+    texts = {name: "string" for name in COLUMNS if name not in _NUMBERS}
+    return table.astype({**types, **texts})
+
+
+def to_csv(run: Run) -> str:
+    """The frame as CSV: unknown values empty, full precision, no cell that a spreadsheet would compute."""
+    table = frame(run)
+    for name in COLUMNS:
+        if name not in _NUMBERS:
+            table[name] = table[name].map(_inert, na_action="ignore")
+    text: str = table.to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def _of_run(run: Run) -> _Values:
+    return {"run": run.id, "started": run.started}
+
+
+def _of_row(group: Group, row: Row) -> Iterator[_Values]:
+    stands = standing(row)
+    case: _Values = {
+        "workload": group.workload.name,
+        "device": group.device,
+        "case": row.trial.case.variant.id,
+        "baseline": group.baseline.variant.id,
+        "verdict": row.verdict.value if row.verdict is not None else None,
+        "status": _status(stands),
+        "reason": _reason(row, stands),
+        "caveats": " ".join(dict.fromkeys(caveat.kind.value for caveat in row.caveats)),
+    }
+    rate = f"{group.workload.items}/s"
+    yield {**case, **_metric("time per step", "s", row.time_per_step)}
+    yield {**case, **_metric("throughput", rate, row.throughput)}
+    yield {**case, **_speedup(row.comparison)}
+    yield {**case, **_metric("set-up cold", "s", row.set_up_cold)}
+    yield {**case, **_metric("set-up warm", "s", row.set_up_warm)}
+    yield {**case, **_metric("peak memory", "B", row.peak_memory)}
+
+
+def _of_skip(skip: Skip) -> _Values:
+    return {
+        "workload": skip.case.workload.name,
+        "device": skip.case.variant.device,
+        "case": skip.case.variant.id,
+        "status": "skipped",
+        "reason": f"{skip.reason}; {skip.fix}",
+    }
+
+
+def _metric(name: str, unit: str, estimate: Estimate | None) -> _Values:
+    if estimate is None:
+        return {"metric": name, "unit": unit}
+    kind = "range" if estimate.confidence is None else "confidence"
+    known = kind if estimate.low is not None else None
+    return {
+        "metric": name,
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "interval": known,
+        "confidence": estimate.confidence if known == "confidence" else None,
+        "unit": unit,
+        "n": estimate.n,
+    }
+
+
+def _speedup(comparison: Comparison | None) -> _Values:
+    if comparison is None:
+        return {"metric": "speed-up", "unit": "1"}
+    known = comparison.low is not None
+    return {
+        "metric": "speed-up",
+        "value": comparison.speedup,
+        "low": comparison.low,
+        "high": comparison.high,
+        "interval": "confidence" if known else None,
+        "confidence": comparison.confidence if known else None,
+        "unit": "1",
+        "n": len(comparison.evidence),
+    }
+
+
+def _status(stands: Standing) -> str:
+    return stands.value if stands in (Standing.FAILED, Standing.STRUCK) else "measured"
+
+
+def _reason(row: Row, stands: Standing) -> str | None:
+    if row.trial.failure is not None:
+        return row.trial.failure.reason
+    return of_strike(row.trial) if stands is Standing.STRUCK else None
+
+
+def _inert(text: str) -> str:
+    """The text on one line, with an apostrophe before what a spreadsheet would take for a formula."""
+    line = one_line(text)
+    return f"'{line}" if text.startswith(_FORMULA_STARTS) or line.lstrip().startswith(_FORMULA_STARTS) else line

@@ -1,0 +1,82 @@
+"""A document as Markdown, with tables as GitHub shows them; text from outside can form no markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from reports.document import Document
+from reports.tables import Align, Cell, Note, Role, Table
+
+#: Every ASCII character that begins or ends any markup, HTML and autolinks among it.
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$@!])")
+#: Figures that may not be quoted under their row's name.
+_STRUCK = frozenset({"case", "time", "rate", "speedup"})
+#: What would begin a list, a quotation or a rule at the start of a cell or an item: a sign, or a number with a dot.
+_START = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))([-+=.)])")
+
+
+def render(document: Document) -> str:
+    """The document as Markdown, ending in a line break."""
+    return "\n\n".join(_blocks(document)) + "\n"
+
+
+def escaped(text: str) -> str:
+    """The text so that Markdown shows it as it stands."""
+    return _START.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", text.strip()))
+
+
+def _blocks(document: Document) -> Iterator[str]:
+    yield f"# {escaped(document.title)}"
+    yield "\n".join(f"- {name}: {escaped(value)}" for name, value in document.facts)
+    yield "\n".join(f"- {escaped(sentence)}" for sentence in (*document.summary, *document.cautions))
+    for section in document.sections:
+        yield from _section(section.table)
+    for table in (document.failures, document.skips):
+        if table.lines:
+            yield from _section(table)
+    yield from _section(document.environment)
+    yield from _section(document.method)
+    yield "## How to read it"
+    yield "\n".join(f"- **{escaped(label)}**: {escaped(meaning)}" for label, meaning in document.verdicts)
+
+
+def _section(table: Table) -> Iterator[str]:
+    title = table.title[:1].upper() + table.title[1:]
+    yield f"## {escaped(title)}"
+    yield "\n".join(_table(table))
+    if table.legend:
+        yield escaped(table.legend)
+    if table.notes:
+        yield "\n".join(_note(note) for note in table.notes)
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield _joined(_heading(column.heading, column.under) for column in table.columns)
+    yield _joined("---:" if column.align is Align.RIGHT else "---" for column in table.columns)
+    for line in table.lines:
+        cells = zip(line.cells, table.columns, strict=True)
+        shown = [_cell(cell, struck=line.role is Role.STRUCK and column.key in _STRUCK) for cell, column in cells]
+        shown[-1] = f"{shown[-1]} {escaped(line.remark)}".strip()
+        yield _joined(shown)
+
+
+def _heading(heading: str, under: str) -> str:
+    return f"{escaped(heading)} ({escaped(under)})" if under else escaped(heading)
+
+
+def _cell(cell: Cell, *, struck: bool) -> str:
+    parts = [escaped(part) for part in (cell.text, cell.detail) if part]
+    if struck:
+        parts = [f"~~{part}~~" for part in parts]
+    if cell.role is Role.WINNER:
+        parts = [f"**{part}**" for part in parts]
+    return "<br>".join(parts)
+
+
+def _note(note: Note) -> str:
+    return f"- **{note.mark} {escaped(note.label)}.** {escaped(note.text)}. {escaped(note.advice)}"
+
+
+def _joined(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

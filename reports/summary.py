@@ -1,0 +1,153 @@
+"""The top of a report: a few sentences, each true of the data, that can be read without the tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.analysis import Comparison, Group, Row
+from bench.records import Plan, Run
+from reports.figures import bounds, percent, ratio_scale
+from reports.standing import Standing, standing
+from reports.text import listed, one_line
+from reports.wording import of_caveat
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A group's outcome in a few words; ``figure`` is empty where nothing was shown to be faster."""
+
+    group: str
+    baseline: str
+    figure: str
+    case: str
+    text: str
+
+
+def titles(groups: tuple[Group, ...]) -> tuple[str, ...]:
+    """``"inference on cpu"`` for each group, with the workload's parameters where two would read the same."""
+    plain = [f"{one_line(group.workload.name)} on {one_line(group.device)}" for group in groups]
+    return tuple(
+        title if plain.count(title) == 1 else f"{title} ({_parameters(group)})"
+        for title, group in zip(plain, groups, strict=True)
+    )
+
+
+def summarised(groups: tuple[Group, ...], run: Run) -> tuple[str, ...]:
+    """The sentences: the fastest of each group, what is the same or undecided, what has no verdict and why."""
+    if not groups and not run.skips:
+        return ("This run holds no cases: nothing was selected, or it ended before the first.",)
+    named = tuple(zip(titles(groups), groups, strict=True))
+    sentences = [_fastest(title, group) for title, group in named]
+    sentences += _of_standing(named, Standing.SAME, f"Not different from the baseline by more than {_band(run.plan)}")
+    sentences += _of_standing(named, Standing.UNSURE, "Undecided, so neither faster nor slower may be said of")
+    sentences += _without_verdict(named, run)
+    if any(row.comparison is not None and not row.comparison.over_waves for group in groups for row in group.rows):
+        sentences.append("Comparisons of a single wave leave out what differs from one process to the next.")
+    return tuple(sentences)
+
+
+def headline(title: str, group: Group, confidence: float) -> Headline:
+    """The group's fastest setting as one large figure, or the plain statement that there is none."""
+    winners = ranked_winners(group)
+    baseline = one_line(group.baseline.variant.id)
+    if not winners:
+        return Headline(title, baseline, "", "", _no_winner(group))
+    text = f"times as fast as {baseline}; {percent(confidence)} interval {_interval(winners[0][1])}"
+    return Headline(title, baseline, _speedup(winners[0][1]), _name(winners[0][0]), text)
+
+
+def ranked_winners(group: Group) -> tuple[tuple[Row, Comparison], ...]:
+    """The rows that may be called FASTER, the largest speed-up first."""
+    winners = [
+        (row, row.comparison) for row in group.rows if row.comparison is not None and standing(row) is Standing.FASTER
+    ]
+    return tuple(sorted(winners, key=lambda winner: -winner[1].speedup))
+
+
+def _fastest(title: str, group: Group) -> str:
+    winners = ranked_winners(group)
+    if not winners:
+        return f"{_capital(title)}: {_no_winner(group)}."
+    row, comparison = winners[0]
+    close = tuple(_name(other) for other, theirs in winners[1:] if _overlap(comparison, theirs))
+    rivals = f"; the interval of {listed(close)} overlaps with it, so the two are not ranked" if close else ""
+    if len(close) > 1:
+        rivals = f"; the intervals of {listed(close)} overlap with it, so they are not ranked"
+    doubts = tuple(dict.fromkeys(of_caveat(caveat).label for caveat in row.caveats))
+    doubt = f" Its caveats: {listed(doubts)}." if doubts else ""
+    return (
+        f"{_capital(title)}: {_name(row)} is {_speedup(comparison)} times as fast as {_case(group)} "
+        f"({percent(comparison.confidence)} interval {_interval(comparison)}), "
+        f"the largest speed-up shown{rivals}.{doubt}"
+    )
+
+
+def _no_winner(group: Group) -> str:
+    baseline = group.rows[0]
+    if standing(baseline) is Standing.FAILED and baseline.time_per_step is None:
+        return f"the baseline {_case(group)} failed, so no setting can be compared"
+    if standing(baseline) is Standing.STRUCK:
+        return f"the baseline {_case(group)} was not measured as labelled, so no setting is judged"
+    if all(row.comparison is None for row in group.rows):
+        return f"only {_case(group)} has figures, so nothing is compared"
+    return f"no setting was shown to be faster than {_case(group)}"
+
+
+def _of_standing(named: tuple[tuple[str, Group], ...], wanted: Standing, start: str) -> list[str]:
+    parts = []
+    for title, group in named:
+        cases = tuple(_name(row) for row in group.rows if standing(row) is wanted)
+        if cases:
+            parts.append(f"{listed(cases)} ({title})")
+    return [f"{start}: {'; '.join(parts)}."] if parts else []
+
+
+def _without_verdict(named: tuple[tuple[str, Group], ...], run: Run) -> list[str]:
+    rows = [(row, f"{_name(row)} ({title})") for title, group in named for row in group.rows]
+    failed = tuple(name for row, name in rows if standing(row) is Standing.FAILED)
+    struck = tuple(name for row, name in rows if standing(row) is Standing.STRUCK)
+    skipped = tuple(one_line(skip.case.name) for skip in run.skips)
+    parts = (
+        ("failed", failed),
+        ("struck out because the label was not honoured", struck),
+        ("skipped, because this machine cannot run it", skipped),
+    )
+    said = [f"{what}: {listed(names)}" for what, names in parts if names]
+    return [f"{_capital('; '.join(said))}."] if said else []
+
+
+def _overlap(first: Comparison, second: Comparison) -> bool:
+    return first.low is None or second.high is None or second.high >= first.low
+
+
+def _speedup(comparison: Comparison) -> str:
+    return ratio_scale([bounds(comparison)]).number(comparison.speedup)
+
+
+def _interval(comparison: Comparison) -> str:
+    written = ratio_scale([bounds(comparison)])
+    if comparison.low is None or comparison.high is None:
+        return "unknown"
+    return f"{written.number(comparison.low)} to {written.number(comparison.high)}"
+
+
+def _parameters(group: Group) -> str:
+    return (
+        ", ".join(f"{one_line(name)} {one_line(value)}" for name, value in group.workload.parameters) or "no parameters"
+    )
+
+
+def _band(plan: Plan) -> str:
+    return percent(plan.band)
+
+
+def _name(row: Row) -> str:
+    return one_line(row.trial.case.variant.id)
+
+
+def _case(group: Group) -> str:
+    return one_line(group.baseline.variant.id)
+
+
+def _capital(title: str) -> str:
+    return title[:1].upper() + title[1:]

@@ -1,0 +1,167 @@
+"""The one place where a caveat, a verdict or a standing becomes a sentence and a next step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.analysis import Verdict
+from bench.records import Caveat, CaveatKind, Plan, Trial
+from bench.units import quantity
+from reports.figures import DASH, percent
+from reports.text import counted, one_line
+
+
+@dataclass(frozen=True)
+class Wording:
+    """``sentence`` continues "cpu-fp32: ..." and has no full stop; ``advice`` is a sentence of its own."""
+
+    label: str
+    sentence: str
+    advice: str
+
+
+#: Placeholders are a caveat's figures, as :func:`_said` writes them; an absent figure is a dash.
+CAVEATS: Mapping[CaveatKind, Wording] = {
+    CaveatKind.NOT_WARM: Wording(
+        "not warm",
+        "step times had not settled when warm-up ended after {warm_up_s} (in {waves}), so it may read too slow",
+        "Close other programs and measure again; trust only differences larger than a few percent.",
+    ),
+    CaveatKind.IMPRECISE: Wording(
+        "imprecise",
+        "the interval of its speed-up is ±{half_width}, wider than the ±{wanted} asked for",
+        "Measure more waves (--bench-waves) with a larger --bench-budget, on a quieter machine.",
+    ),
+    CaveatKind.LABEL_NOT_HONOURED: Wording(
+        "label not honoured",
+        "{fact} should have been {expected} and was {observed}",
+        "Do not quote this row under its name; find out why the setting was refused, then measure again.",
+    ),
+    CaveatKind.ONE_WAVE: Wording(
+        "one wave",
+        "compared within a single wave ({rounds}), so what differs from process to process is not in its interval",
+        "Measure at least three waves (--bench-waves 6 is the default) before deciding on small differences.",
+    ),
+    CaveatKind.IN_PROCESS: Wording(
+        "in process",
+        "measured inside the test process, where earlier cases leave their traces",
+        "Use such figures for debugging only; make the workload importable, so that each case has its own process.",
+    ),
+    CaveatKind.UNPINNED: Wording(
+        "unpinned",
+        "its process was not pinned to fixed cores",
+        "Trust only differences above a few percent, or measure on Linux, where a process can be pinned.",
+    ),
+    CaveatKind.UNFROZEN: Wording(
+        "not frozen",
+        "the other workers were not frozen while it ran and may have disturbed it",
+        "Trust only differences above a few percent, or measure where processes may be sent signals.",
+    ),
+    CaveatKind.INTERRUPTED: Wording(
+        "interrupted",
+        "the run was interrupted after {waves} of {planned} planned",
+        "Measure again and let the run end by itself.",
+    ),
+    CaveatKind.CUT_TO_BUDGET: Wording(
+        "cut to budget",
+        "the time allowed ended after {rounds} of {planned} planned",
+        "Allow more time (--bench-budget) or select fewer cases (-k).",
+    ),
+    CaveatKind.TWO_MODES: Wording(
+        "two modes",
+        "its waves fall into two modes, {low_s} and {high_s} per step, and one average describes neither",
+        "Quote both modes; look for a choice made anew in each process, such as autotuning.",
+    ),
+}
+
+#: ``{band}`` is the noise band in percent. The sentence continues "FASTER: ...".
+VERDICTS: Mapping[Verdict, Wording] = {
+    Verdict.FASTER: Wording(
+        "FASTER",
+        "more work per second than the baseline, beyond the noise band of ±{band}",
+        "Prefer it, if its notes allow.",
+    ),
+    Verdict.SLOWER: Wording(
+        "SLOWER",
+        "less work per second than the baseline, beyond the noise band of ±{band}",
+        "Keep the baseline.",
+    ),
+    Verdict.SAME: Wording(
+        "SAME",
+        "the whole interval lies within the noise band of ±{band}",
+        "Choose by other reasons than speed.",
+    ),
+    Verdict.UNSURE: Wording(
+        "UNSURE",
+        "the evidence allows neither claim",
+        "Measure more waves (--bench-waves) before deciding.",
+    ),
+}
+
+
+def of_caveat(caveat: Caveat) -> Wording:
+    """The wording of a caveat with its figures filled in."""
+    wording = CAVEATS[caveat.kind]
+    figures = _Figures({name: _said(name, value) for name, value in caveat.figures})
+    if caveat.kind is CaveatKind.IMPRECISE and figures["half_width"] == DASH:
+        return Wording(wording.label, "its speed-up has no interval: too few rounds or waves", wording.advice)
+    return Wording(wording.label, wording.sentence.format_map(figures), wording.advice)
+
+
+def of_verdict(verdict: Verdict, plan: Plan) -> Wording:
+    """The wording of a verdict, with the noise band it was reached with."""
+    wording = VERDICTS[verdict]
+    return Wording(wording.label, wording.sentence.format(band=percent(plan.band)), wording.advice)
+
+
+def of_failure(trial: Trial) -> Wording | None:
+    """What happened to a failed trial, and what to do; None for one that did not fail."""
+    failure = trial.failure
+    if failure is None:
+        return None
+    sentence = f"failed in {one_line(failure.phase)} (wave {failure.wave + 1}): {_bare(failure.reason)}"
+    return Wording("failed", sentence, f'Run this case alone, with -k "{one_line(trial.case.variant.id)}", to see why.')
+
+
+def of_strike(trial: Trial) -> str:
+    """Why a trial is struck out: what was read back instead of what its label says."""
+    refused = (proof for proof in trial.proofs if not proof.honoured)
+    facts = (f"{one_line(p.fact)} was {one_line(p.observed)}, not {one_line(p.expected)}" for p in refused)
+    return f"struck out, its label was not honoured: {'; '.join(facts)}"
+
+
+def comparisons_said(plan: Plan) -> str:
+    """How several comparisons in one table are handled."""
+    return (
+        "FASTER and SLOWER are claims of a difference. Holm's procedure over each table keeps the chance of any "
+        f"false one among them at {percent(1 - plan.confidence)} or less; each interval shown stands for itself."
+    )
+
+
+def absolutes_said() -> str:
+    """What an absolute figure is worth."""
+    return (
+        "Absolute times and rates describe this run on this machine only. "
+        "Compare settings by their speed-up, which is measured in pairs, block against block."
+    )
+
+
+class _Figures(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return DASH
+
+
+def _said(name: str, value: float | str) -> str:
+    """One figure of a caveat as text; what it is follows from its name."""
+    if name in ("waves", "rounds"):
+        return counted(value, name[:-1])
+    if isinstance(value, str):
+        return DASH if value == "none" else one_line(value)
+    if name in ("half_width", "wanted"):
+        return percent(value)
+    return quantity(value, "s") if name.endswith("_s") else f"{value:g}"
+
+
+def _bare(sentence: str) -> str:
+    return one_line(sentence).strip().rstrip(".")

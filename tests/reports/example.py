@@ -1,0 +1,108 @@
+"""A run with one of everything a report must tell: winner, loser, same, unsure, failed, struck, skipped, caveats."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bench.records import (
+    Case,
+    Caveat,
+    CaveatKind,
+    Environment,
+    Failure,
+    Proof,
+    Run,
+    Sample,
+    Skip,
+    Trial,
+    Variant,
+    Workload,
+)
+from tests.factories import INFERENCE, TRAINING, make_run, make_trial
+
+#: What each wave of a case is off by, as a multiple of its spread; a different start for each case.
+_OFFSETS = (-1.0, 0.4, 1.1, -0.3, 0.8, -1.0, 0.2)
+
+#: Text that would act, and not show, where it is not taken as text.
+HOSTILE = (
+    '<script>alert("x")</script>',
+    "\"quoted\" & 'quoted'",
+    "right \u202eot left",
+    "two\nlines\r\nand a tab\t.",
+    "a | b || `c` **d** [e](http://f) ~~g~~ $h$ # i",
+    "\x1b[31mred\x1b[0m \x07",
+    "🚀 ロケット 👩‍🚀",
+    "=1+1",
+    "{{ 7 * 7 }} {% raw %} [bold]rich[/bold] :smile:",
+    "long " + "x" * 300,
+    "</td></table>-->]]>",
+    "",
+)
+
+
+def example_run() -> Run:
+    """Six cases each of training and inference, and two skips; literal numbers throughout."""
+    training = [
+        spread(make_trial(TRAINING, 0.0621), 0.002, 0),
+        spread(make_trial(TRAINING, 0.0573, layout="channels_last"), 0.004, 1),
+        spread(make_trial(TRAINING, 0.1081, precision="amp_bf16"), 0.006, 2),
+        failed(make_trial(TRAINING, 0.0440, backend="compile")),
+        spread(make_trial(TRAINING, 0.0700, onednn=False), 0.15, 4),
+        spread(make_trial(TRAINING, 0.1006, threads=1, proofs=[Proof("torch.get_num_threads()", "1", "2")]), 0.003, 5),
+    ]
+    inference = [
+        spread(make_trial(INFERENCE, 0.0184), 0.002, 0),
+        spread(make_trial(INFERENCE, 0.01837, layout="channels_last"), 0.002, 3),
+        not_warm(spread(make_trial(INFERENCE, 0.0320, precision="amp_bf16"), 0.006, 2)),
+        spread(make_trial(INFERENCE, 0.0130, backend="compile", build_s=14.2), 0.005, 3),
+        spread(make_trial(INFERENCE, 0.0207, onednn=False), 0.12, 4),
+        spread(make_trial(INFERENCE, 0.0298, threads=1), 0.003, 5),
+    ]
+    inference[5] = replace(inference[5], caveats=(Caveat.of(CaveatKind.UNPINNED),))
+    skips = [
+        Skip(
+            Case(workload, Variant.of(device="cuda:0")),
+            "no CUDA device is visible to this process",
+            "run on a machine with an NVIDIA GPU and its driver",
+        )
+        for workload in (TRAINING, INFERENCE)
+    ]
+    return make_run(*training, *inference, skips=skips)
+
+
+def spread(trial: Trial, size: float, start: int) -> Trial:
+    """The trial with every wave off by a known fraction: about what one process differs from the next."""
+
+    def moved(sample: Sample) -> Sample:
+        return sample._replace(host_s=sample.host_s * (1 + size * _OFFSETS[(sample.wave + start) % len(_OFFSETS)]))
+
+    return replace(trial, samples=tuple(map(moved, trial.samples)))
+
+
+def failed(trial: Trial) -> Trial:
+    """The trial as it stands when its worker could not build the case."""
+    failure = Failure(
+        "build",
+        "CppCompileError: no C++ compiler was found.",
+        "torch._inductor.exc.InductorError: InvalidCxxCompiler\n  no working compiler in config.cpp.cxx: (None, 'g++')",
+    )
+    return replace(trial, samples=(), lives=(), failure=failure)
+
+
+def not_warm(trial: Trial) -> Trial:
+    """The trial with one life whose warm-up ended by its limit."""
+    return replace(trial, lives=tuple(replace(life, warmed=life.wave != 3) for life in trial.lives))
+
+
+def run_saying(text: str) -> Run:
+    """A run with the same text wherever text comes from outside."""
+    workload = Workload(text, "suites.own:build", None, (("data", text),), text)
+    trials = (
+        make_trial(workload, 0.02),
+        make_trial(workload, 0.01, layout="channels_last"),
+        make_trial(workload, 0.03, threads=1, proofs=[Proof(text, "1", text)]),
+        replace(failed(make_trial(workload, 0.03, onednn=False)), failure=Failure(text, text, f"{text}\n{text}")),
+    )
+    run = make_run(*trials, skips=[Skip(Case(workload, Variant.of(device="cuda:0")), text, text)])
+    environment = Environment(cpu=text, system=text, python=text, packages=((text, text),), cpu_governor=text)
+    return replace(run, id=text, started=text, environment=environment)

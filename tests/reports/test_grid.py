@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from reports.document import compose
+from reports.grid import folded, lay_out
+from reports.tables import Table
+from reports.text import one_line
+from tests.factories import make_run, make_trial
+from tests.reports.example import example_run
+
+
+def training() -> Table:
+    return compose(example_run()).sections[0].table
+
+
+@given(st.text(max_size=200).map(one_line), st.integers(min_value=8, max_value=80))
+def test_folding_keeps_every_word_and_the_width(text: str, width: int) -> None:
+    folds = folded(text, width)
+    assert "".join("".join(folds).split()) == "".join(text.split())
+    assert all(cell_len(fold) <= width for fold in folds)
+
+
+def test_a_name_is_folded_after_its_hyphens() -> None:
+    assert folded("cpu-fp32-channels_last", 16) == ["cpu-fp32-", "channels_last"]
+
+
+def test_the_widest_form_stands_on_one_line_for_each_case() -> None:
+    grid = lay_out(training(), 200)
+    assert grid.left_out == ()
+    assert len(grid.lines) == 3 + 6 + 1  # heading of two lines, a rule, six cases, and why one failed
+
+
+def test_nothing_is_left_out_of_eighty_columns() -> None:
+    for section in compose(example_run()).sections:
+        grid = lay_out(section.table, 80)
+        assert grid.left_out == ()
+        assert max(line.cell_len for line in grid.lines) <= 80
+
+
+def test_a_table_of_large_figures_leaves_out_memory_before_set_up() -> None:
+    wide = make_run(
+        make_trial(step_s=0.0000123, items=32), make_trial(step_s=0.98765, items=1024, layout="channels_last")
+    )
+    (section,) = compose(wide).sections
+    assert lay_out(section.table, 80).left_out in {("memory",), ("set-up", "memory")}
+
+
+def test_intervals_verdicts_and_marks_survive_in_the_narrow_form() -> None:
+    text = "\n".join(line.plain for line in lay_out(training(), 80).lines)
+    for line in training().lines:
+        for cell in line.cells[1:4]:
+            assert cell.text in text
+            assert cell.detail in text
+        assert line.cells[4].text in text
+    assert "[2,3]" not in text
+    assert "[2]" in text

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from bench.analysis import summarise
+from bench.records import Caveat, CaveatKind, Plan, Run
+from reports.document import compose
+from reports.figures import DASH
+from reports.tables import Role, Table, failure_table, group_table, skip_table
+from tests.factories import make_run, make_trial
+from tests.reports.example import example_run, failed
+
+
+def table_of(run: Run) -> Table:
+    (group,) = summarise(run)
+    return group_table(group, "a table", run.plan)
+
+
+def texts(table: Table) -> dict[str, dict[str, str]]:
+    keys = [column.key for column in table.columns]
+    return {
+        line.cells[0].text: dict(zip(keys, (cell.text for cell in line.cells), strict=True)) for line in table.lines
+    }
+
+
+def test_a_line_tells_time_rate_speed_up_verdict_set_up_and_memory() -> None:
+    table = table_of(make_run(make_trial(step_s=0.02), make_trial(step_s=0.01, layout="channels_last")))
+    assert texts(table)["cpu-fp32-channels_last"] == {
+        "case": "cpu-fp32-channels_last",
+        "time": "10.00",
+        "rate": "3200",
+        "speedup": "2.000",
+        "verdict": "FASTER",
+        "setup": "3.05 s",
+        "memory": "400 MiB",
+        "notes": "",
+    }
+    assert [column.under for column in table.columns][1] == "ms"
+
+
+def test_the_set_up_with_warm_caches_stands_beneath_the_cold_one() -> None:
+    (line,) = table_of(make_run(make_trial())).lines
+    assert (line.cells[5].text, line.cells[5].detail) == ("3.05 s", "1.05 s")
+    (line,) = table_of(make_run(make_trial(waves=1))).lines
+    assert (line.cells[5].text, line.cells[5].detail) == ("3.05 s", "")
+
+
+def test_the_unknown_is_a_dash() -> None:
+    table = table_of(make_run(make_trial(), failed(make_trial(backend="compile"))))
+    line = texts(table)["cpu-fp32-compile"]
+    assert {line[key] for key in ("time", "rate", "speedup", "setup", "memory")} == {DASH}
+
+
+def test_a_failed_case_is_a_line_with_its_reason() -> None:
+    table = table_of(make_run(make_trial(), failed(make_trial(backend="compile"))))
+    assert table.lines[1].role is Role.FAILED
+    assert "no C++ compiler was found" in table.lines[1].remark
+
+
+def test_a_case_that_was_not_what_its_label_says_is_struck_and_has_no_verdict() -> None:
+    training = compose(example_run()).sections[0].table
+    struck = training.lines[5]
+    assert struck.role is Role.STRUCK
+    assert struck.cells[0].role is Role.STRUCK
+    assert texts(training)["cpu-fp32-threads1"]["verdict"] == "struck"
+
+
+def test_notes_are_numbered_and_each_kind_is_explained_once() -> None:
+    unpinned = Caveat.of(CaveatKind.UNPINNED)
+    trials = [make_trial(), make_trial(layout="channels_last"), make_trial(threads=1)]
+    trials = [type(trial)(trial.case, 32, trial.lives, trial.samples, (), (unpinned,)) for trial in trials]
+    table = table_of(make_run(*trials))
+    assert [line.cells[-1].text for line in table.lines] == ["1", "1", "1"]
+    (note,) = table.notes
+    assert note.text.startswith("cpu-fp32, cpu-fp32-channels_last and cpu-fp32-threads1: ")
+
+
+def test_the_legend_says_what_the_intervals_are_made_of() -> None:
+    assert "over waves" in table_of(make_run(make_trial())).legend
+    assert "over the rounds of a single wave" in table_of(make_run(make_trial(waves=1))).legend
+    assert "99\u00a0% interval" in table_of(make_run(make_trial(), plan=Plan(confidence=0.99))).legend
+
+
+def test_skips_and_failures_have_tables_of_their_own() -> None:
+    run = example_run()
+    assert [line.cells[0].text for line in skip_table(run.skips).lines] == [
+        "training[cuda0-fp32]",
+        "inference[cuda0-fp32]",
+    ]
+    (line,) = failure_table(run).lines
+    assert line.output[0].startswith("torch._inductor")
