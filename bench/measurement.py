@@ -91,8 +91,7 @@ class _Dossier:
 
 
 class GroupMeasurement:
-    """The measuring of one group. :meth:`run` does it; :attr:`trials` and :attr:`skips` hold what there is so far,
-    also after an interruption."""
+    """The measuring of one group: :meth:`run` does it, the properties hold what there is, then or at any time."""
 
     def __init__(
         self,
@@ -174,9 +173,9 @@ class GroupMeasurement:
             work(dossier, worker, wave, *where)
         except UnavailableError as error:
             dossier.skip = Skip(dossier.case, error.reason, error.fix)
+            worker.kill()
         except BenchError as error:
             dossier.failure = Failure(phase, str(error), getattr(error, "detail", ""), wave)
-        if not dossier.active:
             worker.kill()
 
     def _enrol(self, dossier: _Dossier, worker: Worker, wave: int) -> None:
@@ -316,4 +315,3 @@ def _block_s(dossier: _Dossier) -> float:
 def _worst(known: tuple[Proof, ...], new: tuple[Proof, ...]) -> tuple[Proof, ...]:
     """The proofs of the life that has more to hide: one dishonoured label in any wave spoils the case."""
     return known if any(not proof.honoured for proof in known) else new
-

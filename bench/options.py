@@ -128,7 +128,7 @@ def read_options(config: pytest.Config) -> Options:
     Raises:
         UsageError: an option has a value that cannot be meant; the message says which, and what to give.
     """
-    settings = _settings(config.rootpath / "pyproject.toml")
+    settings = _project_settings(config)
     values: dict[str, Any] = {}
     for name, option in _ALL.items():
         given = config.getoption(f"bench_{name}")
@@ -137,11 +137,21 @@ def read_options(config: pytest.Config) -> Options:
             given, where = settings[name], f"[tool.joulemark] {name}"
         if given is not None:
             values[_FIELDS.get(name, name)] = _parsed(option, str(given), where)
+    _check_root(config, values.get("out"))
     plan_fields = {_FIELDS.get(name, name) for name in _PLAN_OPTIONS}
     plan_values = {name: value for name, value in values.items() if name in plan_fields}
     plan_values.setdefault("seed", random.SystemRandom().randrange(2**31))
     rest = {name: value for name, value in values.items() if name not in plan_fields}
     return Options(plan=Plan(**plan_values), **rest)
+
+
+def _check_root(config: pytest.Config, out: Path | None) -> None:
+    """An existing folder that follows a space is a place with tests for pytest, which may even root itself there."""
+    start = config.invocation_params.dir
+    detached = "--bench-out" in config.invocation_params.args
+    if out is not None and detached and out.exists() and not out.resolve().is_relative_to(start):
+        msg = f"pytest would take {out} for a folder of tests; write --bench-out={out}"
+        raise UsageError(msg)
 
 
 def _parsed(option: _Option, text: str, where: str) -> Any:
@@ -152,15 +162,28 @@ def _parsed(option: _Option, text: str, where: str) -> Any:
         raise UsageError(msg) from error
 
 
-def _settings(path: Path) -> Mapping[str, Any]:
+def _project_settings(config: pytest.Config) -> Mapping[str, Any]:
+    """``[tool.joulemark]`` of pytest's root, or else of the folder pytest was started in or the nearest above it."""
+    start = config.invocation_params.dir
+    for folder in (config.rootpath, start, *start.parents):
+        settings = _settings(folder / "pyproject.toml")
+        if settings is not None:
+            return settings
+    return {}
+
+
+def _settings(path: Path) -> Mapping[str, Any] | None:
     try:
         with path.open("rb") as file:
-            table = tomllib.load(file).get("tool", {}).get("joulemark", {})
+            tool = tomllib.load(file).get("tool", {})
     except FileNotFoundError:
-        return {}
-    except (OSError, tomllib.TOMLDecodeError, AttributeError) as error:
+        return None
+    except (OSError, ValueError) as error:  # TOML and Unicode errors are ValueErrors
         msg = f"{path} cannot be read ({error}); mend it or remove it"
         raise UsageError(msg) from error
+    table = tool.get("joulemark") if isinstance(tool, dict) else None
+    if table is None:
+        return None
     if not isinstance(table, dict):
         msg = f"{path}: tool.joulemark is not a table; write [tool.joulemark]"
         raise UsageError(msg)

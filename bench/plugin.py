@@ -52,7 +52,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 @pytest.fixture
 def measure(request: pytest.FixtureRequest, benchmark: Any) -> Measure:
-    """Measure a case: ``trial = measure(case)``; the trial is None where benchmarks are disabled.
+    """What measures a case when it is called with one, and returns its trial; None where benchmarks are disabled.
 
     The case is measured together with all other selected cases of its group, interleaved. The test fails if the
     case failed, and is skipped if this machine cannot run it.
@@ -179,6 +179,11 @@ def _announce(config: pytest.Config, measuring: Session) -> None:
     cases, groups = measuring.selected
     reporter.ensure_newline()
     reporter.write_line(
-        f"joulemark: {cases} cases in {groups} groups, {plan.waves} waves of {plan.rounds} rounds, "
+        f"joulemark: {_counted(cases, 'case')} in {_counted(groups, 'group')}, "
+        f"{_counted(plan.waves, 'wave')} of {_counted(plan.rounds, 'round')}, "
         f"about {plan.budget_s:.0f} s a group at most (and set-up); seed {plan.seed}"
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

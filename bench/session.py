@@ -125,8 +125,7 @@ class Session:
     def finish(self) -> Run | None:
         """Write the run for the last time and return it; None when nothing was measured."""
         if self._run is not None:
-            self._run = replace(self._run, skips=self._skips(), duration_s=time.monotonic() - self._begin)
-            self._save()
+            self._save(replace(self._run, skips=self._skips(), duration_s=time.monotonic() - self._begin))
         self._caches.cleanup()
         return self._run
 
@@ -134,8 +133,7 @@ class Session:
         self._results.update({trial.case: trial for trial in trials})
         self._results.update({skip.case: skip for skip in skips})
         run = self._run or self._new_run()
-        self._run = replace(run, trials=(*run.trials, *trials), skips=self._skips())
-        self._save()
+        self._save(replace(run, trials=(*run.trials, *trials), skips=self._skips()))
 
     def _skips(self) -> tuple[Skip, ...]:
         return tuple(result for result in self._results.values() if isinstance(result, Skip))
@@ -149,15 +147,15 @@ class Session:
             plan=self.options.plan,
         )
 
-    def _save(self) -> None:
+    def _save(self, run: Run) -> None:
         """Save where the user wants it; if that has become impossible, in a temporary folder rather than nowhere."""
-        assert self._run is not None
-        folder = self.path.parent if self.path else self.options.out / self._run.id
+        self._run = run
+        folder = self.path.parent if self.path else self.options.out / run.id
         try:
-            self.path = storage.save(self._run, folder)
+            self.path = storage.save(run, folder)
         except StorageError as error:
             self.trouble = str(error)
-            self.path = storage.save(self._run, Path(tempfile.mkdtemp(prefix="joulemark-rescued-")))
+            self.path = storage.save(run, Path(tempfile.mkdtemp(prefix="joulemark-rescued-")))
 
     def _check_output(self) -> None:
         out = self.options.out

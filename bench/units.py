@@ -14,8 +14,8 @@ Bytes = int
 _SI_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 _BINARY_PREFIXES = ((2.0**40, "Ti"), (2.0**30, "Gi"), (2.0**20, "Mi"), (2.0**10, "Ki"), (1.0, ""))
 
-#: Units that are never given a prefix: a rate or a ratio is read as it stands.
-_UNPREFIXED = frozenset({"images/s", "items/s", "1", "%"})
+#: Units that are never given a prefix, nor is any rate ("images/s"): they are read as they stand.
+_UNPREFIXED = frozenset({"1", "%"})
 
 
 def scale(value: float, unit: str) -> tuple[float, str]:
@@ -23,7 +23,7 @@ def scale(value: float, unit: str) -> tuple[float, str]:
 
     Bytes take binary prefixes; rates and ratios stay as they are; zero keeps its base unit.
     """
-    if unit in _UNPREFIXED or value == 0 or not math.isfinite(value):
+    if unit in _UNPREFIXED or unit.endswith("/s") or value == 0 or not math.isfinite(value):
         return value, unit
     prefixes = _BINARY_PREFIXES if unit == "B" else _SI_PREFIXES
     for factor, prefix in prefixes:

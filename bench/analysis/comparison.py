@@ -70,7 +70,8 @@ def compare(trial: Trial, baseline: Trial, confidence: float) -> Comparison | No
         ComparisonError: the two are of different workloads or devices.
     """
     if trial.case.group != baseline.case.group:
-        msg = f"{trial.case.name} and {baseline.case.name} are not of one group; compare cases of one workload on one device"
+        names = f"{trial.case.name} and {baseline.case.name}"
+        msg = f"{names} are not of one group; compare cases of one workload on one device"
         raise ComparisonError(msg)
     waves = paired_log_speedups(trial, baseline)
     if not waves:
@@ -122,6 +123,4 @@ def _verdict(comparison: Comparison, different: bool, margin: float) -> Verdict:
 def _comparison(
     trial: Trial, baseline: Trial, ratio: Interval, confidence: float, over_waves: bool, evidence: tuple[float, ...]
 ) -> Comparison:
-    return Comparison(
-        trial.case, baseline.case, ratio.value, ratio.low, ratio.high, confidence, over_waves, evidence
-    )
+    return Comparison(trial.case, baseline.case, ratio.value, ratio.low, ratio.high, confidence, over_waves, evidence)

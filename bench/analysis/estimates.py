@@ -24,7 +24,7 @@ class Estimate:
     value: float
     low: float | None
     high: float | None
-    confidence: float
+    confidence: float | None  # None: low and high are the smallest and the largest seen
     unit: str
     n: int  # waves, or rounds when there was one wave only
 
@@ -65,22 +65,21 @@ def throughput(trial: Trial, confidence: float) -> Estimate | None:
     return _estimate("throughput", (inverse, n), 1, f"{trial.case.workload.items}/s", confidence)
 
 
-def set_up(trial: Trial, *, cold: bool, confidence: float) -> Estimate | None:
+def set_up(trial: Trial, *, cold: bool) -> Estimate | None:
     """Seconds from nothing to the end of the first step: with empty caches, or with those of an earlier wave."""
     return _of_lives(
         "set-up, cold" if cold else "set-up, warm",
         (set_up_seconds(life) for life in trial.lives if life.cold == cold),
         "s",
-        confidence,
     )
 
 
-def peak_memory(trial: Trial, confidence: float) -> Estimate | None:
+def peak_memory(trial: Trial) -> Estimate | None:
     """Bytes: the largest resident size of the worker process after set-up, the largest of all waves."""
     peaks = [life.peak_memory_bytes for life in trial.lives if life.peak_memory_bytes is not None]
     if not peaks:
         return None
-    return Estimate("peak memory", max(peaks), None, None, confidence, "B", len(peaks))
+    return Estimate("peak memory", max(peaks), None, None, None, "B", len(peaks))
 
 
 def set_up_seconds(life: Life) -> float:
@@ -99,12 +98,12 @@ def _seconds_per_item(trial: Trial, confidence: float) -> tuple[Interval, int] |
     return exponential(logs), len(waves)
 
 
-def _of_lives(statistic: str, values: Iterable[float], unit: str, confidence: float) -> Estimate | None:
+def _of_lives(statistic: str, values: Iterable[float], unit: str) -> Estimate | None:
     values = tuple(values)
     if not values:
         return None
     low, high = (min(values), max(values)) if len(values) > 1 else (None, None)
-    return Estimate(statistic, median(values), low, high, confidence, unit, len(values))
+    return Estimate(statistic, median(values), low, high, None, unit, len(values))
 
 
 def _estimate(statistic: str, evidence: tuple[Interval, int], factor: float, unit: str, confidence: float) -> Estimate:

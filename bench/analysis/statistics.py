@@ -10,9 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import NamedTuple
-
-from scipy import special
+from typing import Any, NamedTuple
 
 median = statistics.median
 
@@ -53,16 +51,24 @@ def sign_interval(values: Sequence[float], confidence: float) -> Interval:
     ordered = sorted(values)
     n = len(ordered)
     below = -1  # the largest k with P(Binomial(n, 1/2) <= k) <= (1 - confidence) / 2
-    while below + 1 < n / 2 and special.bdtr(below + 1, n, 0.5) <= (1 - confidence) / 2:
+    bdtr = _special().bdtr
+    while below + 1 < n / 2 and bdtr(below + 1, n, 0.5) <= (1 - confidence) / 2:
         below += 1
     if below < 0:
         return Interval(median(ordered), None, None)
     return Interval(median(ordered), ordered[below], ordered[n - 1 - below])
 
 
+def _special() -> Any:
+    """scipy.special, imported when first needed: every pytest run of the environment imports this module."""
+    from scipy import special
+
+    return special
+
+
 def t_quantile(degrees: int, confidence: float) -> float:
     """The two-sided quantile: 12.7 for one degree of freedom at 95 %."""
-    return float(special.stdtrit(degrees, (1 + confidence) / 2))
+    return float(_special().stdtrit(degrees, (1 + confidence) / 2))
 
 
 def standard_error(values: Sequence[float]) -> float:
@@ -81,14 +87,14 @@ def t_tail(values: Sequence[float], margin: float) -> float:
     error = standard_error(values)
     if error == 0:
         return 0.0 if distance > 0 else 1.0
-    return float(special.stdtr(len(values) - 1, -distance / error))
+    return float(_special().stdtr(len(values) - 1, -distance / error))
 
 
 def sign_tail(values: Sequence[float], margin: float) -> float:
     """The same by counting: how surprising is it that so many values lie beyond the margin on the median's side."""
     sign = 1 if median(values) >= 0 else -1
     beyond = sum(sign * value > margin for value in values)
-    return 1.0 if beyond == 0 else float(special.bdtrc(beyond - 1, len(values), 0.5))
+    return 1.0 if beyond == 0 else float(_special().bdtrc(beyond - 1, len(values), 0.5))
 
 
 def holm(p_values: Sequence[float], level: float) -> tuple[bool, ...]:

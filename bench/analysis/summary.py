@@ -22,7 +22,7 @@ class Row:
     set_up_warm: Estimate | None
     peak_memory: Estimate | None
     comparison: Comparison | None  # None for the baseline itself, and where there is nothing to compare
-    verdict: Verdict | None  # None as well where the label was not honoured: such a row cannot win
+    verdict: Verdict | None  # None as well where the case failed or its label was not honoured: such a row cannot win
     caveats: tuple[Caveat, ...]
 
 
@@ -47,7 +47,8 @@ def summarise(run: Run) -> tuple[Group, ...]:
 def _rows(trials: tuple[Trial, ...], plan: Plan) -> tuple[Row, ...]:
     baseline = trials[0]
     comparisons = {trial.case: compare(trial, baseline, plan.confidence) for trial in trials[1:]}
-    eligible = [c for trial in trials[1:] if trial.honoured and (c := comparisons[trial.case]) is not None]
+    sound = [trial for trial in trials[1:] if trial.honoured and trial.failure is None]
+    eligible = [c for trial in sound if (c := comparisons[trial.case]) is not None]
     judged = judge(eligible, plan.band) if baseline.honoured else ()
     verdicts = {comparison.case: verdict for comparison, verdict in zip(eligible, judged, strict=False)}
     return tuple(
@@ -61,9 +62,9 @@ def _row(trial: Trial, is_baseline: bool, comparison: Comparison | None, verdict
         is_baseline=is_baseline,
         time_per_step=time_per_step(trial, plan.confidence),
         throughput=throughput(trial, plan.confidence),
-        set_up_cold=set_up(trial, cold=True, confidence=plan.confidence),
-        set_up_warm=set_up(trial, cold=False, confidence=plan.confidence),
-        peak_memory=peak_memory(trial, plan.confidence),
+        set_up_cold=set_up(trial, cold=True),
+        set_up_warm=set_up(trial, cold=False),
+        peak_memory=peak_memory(trial),
         comparison=comparison,
         verdict=verdict,
         caveats=caveats(trial, comparison, plan),

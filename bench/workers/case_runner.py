@@ -16,7 +16,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-
 from bench.errors import BenchError, MeasurementError, UnavailableError, UsageError
 from bench.instruments.stopwatch import CudaStopwatch, HostStopwatch, Stopwatch
 from bench.records import Variant
@@ -72,7 +71,7 @@ class CaseRunner:
                     return self._finish()
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # the user's code may raise anything, SystemExit included
+        except BaseException as error:  # noqa: BLE001 - the user's code may raise anything, SystemExit included
             return _trouble(error)
 
     def _prepare(self, request: Prepare) -> Prepared:
@@ -103,25 +102,25 @@ class CaseRunner:
 
     def _warm_up(self, request: WarmUp) -> Warmed:
         """Run stretches until the last few agree with those before them, or the limit has passed."""
-        step = self._built()
-        steps = 1
-        total_steps = 0
+        run = self._built().run
+        steps, total_steps = 1, 0
         stretches: list[float] = []
         begin = time.perf_counter()
-        agreed = False
-        while not agreed and time.perf_counter() - begin < request.limit_s:
-            reading = self._stopwatch.time(step.run, steps)
+        while True:
+            reading = self._stopwatch.time(run, steps)
             total_steps += steps
             stretches.append(reading.host_s / steps)
+            agreed = _agree(stretches, request.tolerance)
+            if agreed or time.perf_counter() - begin >= request.limit_s:
+                break
             if reading.host_s < request.stretch_s / 2:
                 steps *= 2
                 stretches.clear()  # a stretch of another length is no witness
-            agreed = _agree(stretches, request.tolerance)
         warm_up_s = time.perf_counter() - begin
         gc.collect()
         gc.freeze()
         limits.reset_peak_memory()
-        return Warmed(warm_up_s, total_steps, agreed, median(stretches[-_WINDOW:] or [reading.host_s / steps]))
+        return Warmed(warm_up_s, total_steps, agreed, median(stretches[-_WINDOW:]))
 
     def _block(self, request: Block) -> Sealed:
         run = self._built().run
@@ -129,7 +128,7 @@ class CaseRunner:
         with _garbage_kept():
             self._drop(request, run)
             readings = [stopwatch.time(run, request.steps) for _ in range(request.samples)]
-        return Sealed([tuple(reading) for reading in readings])
+        return Sealed([(reading.start_s, reading.host_s, reading.device_s) for reading in readings])
 
     def _drop(self, request: Block, run: Callable[[], object]) -> None:
         begin = time.perf_counter()

@@ -28,7 +28,11 @@ PRELOAD = ("torch", "torchvision")
 _BIRTH_LIMIT_S = 180.0
 _DEATH_LIMIT_S = 5.0
 _DETAIL_BYTES = 2000
-_BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1])['sys_path']; import bench.workers.nest as n; n.main(sys.argv[1])"
+#: The nest sees the import path of this process, so that it finds the user's modules; nothing else is on its command.
+_BOOT = """import json, sys
+sys.path[:] = json.loads(sys.argv[1])["sys_path"]
+from bench.workers import nest
+nest.main(sys.argv[1])"""
 
 
 class WorkerError(MeasurementError):
@@ -60,9 +64,11 @@ class Worker(Protocol):
 
 
 class Crew(Protocol):
-    """The workers of one wave, in the order of the cases they were hired for."""
+    """The workers of one wave."""
 
-    workers: Sequence[Worker]
+    @property
+    def workers(self) -> Sequence[Worker]:
+        """One for each case, in the order of the cases they were hired for."""
 
     def close(self) -> None:
         """End all workers; safe to call twice."""
@@ -109,7 +115,7 @@ class _Nest:
         self._control, control = socket.socketpair()
         pairs = [socket.socketpair() for _ in range(size)]
         self._ends = [ours for ours, _ in pairs]
-        self._outputs: list[IO[bytes]] = [tempfile.TemporaryFile() for _ in range(size)]
+        self._outputs: list[IO[bytes]] = [tempfile.TemporaryFile() for _ in range(size)]  # noqa: SIM115 - closed in close()
         sockets, outputs = [theirs for _, theirs in pairs], [file.fileno() for file in self._outputs]
         orders = Orders(
             [path or os.getcwd() for path in sys.path],
@@ -168,8 +174,10 @@ class _Nest:
             os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_DEATH_LIMIT_S)
-        for file in (*self._ends, *self._outputs):
-            file.close()
+        for end in self._ends:
+            end.close()
+        for output in self._outputs:
+            output.close()
 
 
 class ProcessWorker:

@@ -15,7 +15,20 @@ import msgspec
 from bench.errors import BenchError
 from bench.records import Proof
 from bench.workers.crew import WorkerError, accept
-from bench.workers.messages import Block, Build, Built, Finish, Finished, Prepare, Prepared, Reply, Request, Sealed, Warmed, WarmUp
+from bench.workers.messages import (
+    Block,
+    Build,
+    Built,
+    Finish,
+    Finished,
+    Prepare,
+    Prepared,
+    Reply,
+    Request,
+    Sealed,
+    Warmed,
+    WarmUp,
+)
 
 R = TypeVar("R", bound=msgspec.Struct)
 

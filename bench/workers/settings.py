@@ -28,11 +28,12 @@ def apply(variant: Variant, seed: int) -> None:
 
     torch.manual_seed(seed)
     torch.set_num_threads(variant.threads or usable_cores())
-    torch.backends.mkldnn.set_flags(bool(variant["onednn"]))
+    torch.backends.mkldnn.set_flags(bool(variant["onednn"]))  # type: ignore[no-untyped-call]
     torch.backends.cudnn.enabled = True
     torch.backends.cudnn.benchmark = bool(variant["cudnn_benchmark"])
     torch.backends.cudnn.deterministic = False
-    torch.use_deterministic_algorithms(False)
+    if torch.are_deterministic_algorithms_enabled():  # asked first, since to set it loads the compiler
+        torch.use_deterministic_algorithms(False)
     try:
         for name in _CUDA_FP32:
             attrgetter(name)(torch.backends).fp32_precision = "tf32" if variant["precision"] == "tf32" else "ieee"
@@ -49,7 +50,7 @@ def read_back(variant: Variant) -> tuple[tuple[tuple[str, str], ...], tuple[Proo
 
     settings = {
         "threads": str(torch.get_num_threads()),
-        "onednn": _on_off(torch._C._get_mkldnn_enabled()),
+        "onednn": _on_off(bool(torch.backends.mkldnn.enabled)),
         "cudnn_benchmark": _on_off(torch.backends.cudnn.benchmark),
         "deterministic": _on_off(torch.are_deterministic_algorithms_enabled()),
     }

@@ -119,3 +119,9 @@ def test_when_the_baseline_failed_the_other_rows_keep_their_times() -> None:
     (group,) = summarise(make_run(failed, make_trial(threads=1)))
     assert group.rows[1].comparison is None
     assert group.rows[1].time_per_step is not None
+
+
+def test_a_case_that_failed_half_way_gets_no_verdict_from_what_it_left() -> None:
+    broken = replace(make_trial(step_s=0.010, threads=1), failure=Failure("measure", "killed", wave=3))
+    (group,) = summarise(make_run(BASELINE, broken))
+    assert group.rows[1].verdict is None

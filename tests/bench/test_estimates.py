@@ -45,7 +45,7 @@ def test_samples_of_other_kinds_stay_out() -> None:
 
 def test_cold_and_warm_set_up_are_kept_apart() -> None:
     trial = make_trial(build_s=2.0)
-    cold, warm = set_up(trial, cold=True, confidence=0.95), set_up(trial, cold=False, confidence=0.95)
+    cold, warm = set_up(trial, cold=True), set_up(trial, cold=False)
     assert cold is not None
     assert warm is not None
     assert (cold.value, cold.n) == (pytest.approx(6.05), 1)
@@ -56,5 +56,5 @@ def test_a_trial_without_samples_has_no_estimates() -> None:
     trial = replace(make_trial(), samples=(), lives=())
     assert time_per_step(trial, 0.95) is None
     assert throughput(trial, 0.95) is None
-    assert set_up(trial, cold=True, confidence=0.95) is None
-    assert peak_memory(trial, 0.95) is None
+    assert set_up(trial, cold=True) is None
+    assert peak_memory(trial) is None

@@ -6,6 +6,8 @@ import os
 import signal
 import time
 
+import numpy
+
 from bench import Case, Step, UsageError, Variant, Workload
 from bench.errors import UnavailableError
 
@@ -13,33 +15,50 @@ from bench.errors import UnavailableError
 def build(variant: Variant, size: int = 2000) -> Step:
     """A pure-Python step of well under a millisecond; the axis ``trouble`` says what goes wrong, and when."""
     trouble = dict(variant.axes).get("trouble", "none")
-    counter = iter(range(10**9))
     if trouble == "raise_at_build":
         raise ValueError("broken on purpose")
     if trouble == "unavailable":
         raise UnavailableError("no such accelerator", "buy one")
     if trouble == "not_a_step":
         return None  # type: ignore[return-value]
+    at_step, strike = STRIKES.get(str(trouble), (-1, _nothing))
+    counter = iter(range(10**9))
 
     def run() -> int:
-        number = next(counter)
-        if trouble == "raise_at_first_step" and number == 0:
-            raise RuntimeError("first step refused")
-        if trouble == "raise_at_step_100" and number == 100:
-            raise RuntimeError("step 100 refused")
-        if trouble == "exit_3" and number == 50:
-            os._exit(3)
-        if trouble == "kill" and number == 50:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if trouble == "sleep" and number == 50:
-            time.sleep(3600)
-        if trouble == "allocate" and number == 50:
-            hoard = []
-            while True:
-                hoard.append(bytearray(2**30))
+        if next(counter) == at_step:
+            strike()
         return sum(range(size))
 
     return Step(run=run, items=4)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _raise_first() -> None:
+    raise RuntimeError("first step refused")
+
+
+def _raise_later() -> None:
+    raise RuntimeError("step 100 refused")
+
+
+def _allocate_without_end() -> None:
+    hoard = []
+    while True:
+        hoard.append(numpy.empty(2**30, numpy.uint8))  # asked for, never touched: quick to run out of
+
+
+#: Trouble: at which step it strikes, and what then happens.
+STRIKES = {
+    "raise_at_first_step": (0, _raise_first),
+    "raise_at_step_100": (100, _raise_later),
+    "exit_3": (50, lambda: os._exit(3)),
+    "kill": (50, lambda: os.kill(os.getpid(), signal.SIGKILL)),
+    "sleep": (50, lambda: time.sleep(3600)),
+    "allocate": (50, _allocate_without_end),
+}
 
 
 def prepare(size: int = 2000) -> None:

@@ -1,0 +1,58 @@
+"""A case's settings are its own: whatever was set outside before, the worker sets and reads back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+_CHECK = """
+import os, torch
+torch.set_num_threads(1)
+torch.backends.cudnn.benchmark = True
+torch.backends.fp32_precision = "tf32"
+torch.backends.mkldnn.set_flags(False)
+torch.use_deterministic_algorithms(True)
+from bench import Variant
+from bench.workers import settings
+variant = Variant.of({axes})
+settings.apply(variant, seed=0)
+flags, proofs = settings.read_back(variant)
+assert all(proof.honoured for proof in proofs), proofs
+print(dict(flags))
+"""
+
+
+def _flags_after(axes: str, **environment: str) -> dict[str, str]:
+    result = subprocess.run(
+        [sys.executable, "-c", _CHECK.replace("{axes}", axes)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PATH": "", "PYTHONPATH": ":".join(sys.path), **environment},
+    )
+    flags = eval(result.stdout)  # noqa: S307 - our own output
+    assert isinstance(flags, dict)
+    return flags
+
+
+def test_global_defaults_flipped_outside_do_not_reach_the_case() -> None:
+    flags = _flags_after("", OMP_NUM_THREADS="1", NVIDIA_TF32_OVERRIDE="1")
+    assert flags["onednn"] == "on"
+    assert flags["cudnn_benchmark"] == "off"
+    assert flags["deterministic"] == "off"
+    assert {value for name, value in flags.items() if name.endswith("fp32_precision")} == {"ieee"}
+    assert int(flags["threads"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("axes", "name", "value"),
+    [
+        ("threads=1", "threads", "1"),
+        ("onednn=False", "onednn", "off"),
+        ("cudnn_benchmark=True", "cudnn_benchmark", "on"),
+    ],
+)
+def test_an_axis_is_set_and_read_back(axes: str, name: str, value: str) -> None:
+    assert _flags_after(axes)[name] == value
