@@ -2,7 +2,7 @@
 
 ::
 
-    wave 1   hire | enrol each: build, first step, warm-up, freeze | round 1 | round 2 | ... | dismiss
+    wave 1   hire | enrol each: build, first step, freeze, warm-up | round 1 | round 2 | ... | dismiss
     wave 2   hire | ...
     round    [ C ][ A ][ B ]      one block of every case, order drawn from the plan's seed
     block    thaw | dropped step | samples | freeze
@@ -21,13 +21,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from statistics import median
+from typing import NamedTuple, Protocol
 
-from bench.analysis.stopping import affordable_rounds, is_look, may_leave
+from bench.analysis.stopping import affordable_rounds, is_look, is_warm, may_leave
 from bench.errors import BenchError, MeasurementError, UnavailableError
 from bench.records import Case, Caveat, CaveatKind, Failure, Life, Plan, Proof, Sample, Skip, Trial
 from bench.workers.crew import Crew, Worker, WorkerError, hire
-from bench.workers.messages import Block, Build, Built, Finish, Finished, Prepare, Prepared, Sealed, Warmed, WarmUp
+from bench.workers.messages import Block, Build, Built, Finish, Finished, Prepare, Prepared, Sealed
 
 Hire = Callable[[int, str], Crew]
 
@@ -52,6 +53,13 @@ class Silence:
     def enrolling(self, case: Case, wave: int) -> None: ...
 
     def round_done(self, wave: int, round_: int, rounds: int) -> None: ...
+
+
+class _WarmUp(NamedTuple):
+    length_s: float
+    steps: int
+    agreed: bool
+    step_s: float  # what a step takes now
 
 
 @dataclass
@@ -185,27 +193,53 @@ class GroupMeasurement:
             dossier.case, source_of(dossier.case.workload.build), usable_cpus(), self._cache_folder(dossier), plan.seed
         )
         built = worker.ask(request, Built, plan.build_limit_s)
-        warmed = worker.ask(
-            WarmUp(plan.block_s, plan.warm_up_s, plan.warm_up_tolerance), Warmed, plan.build_limit_s + plan.warm_up_s
-        )
         worker.freeze()
+        warm_up = self._warm_up(worker)
         dossier.items = built.items
         dossier.proofs = _worst(dossier.proofs, tuple(built.proofs))
-        dossier.step_s = warmed.step_s
-        dossier.block = dossier.block or shape_block(plan, dossier.case.variant.device, warmed.step_s)
+        dossier.step_s = warm_up.step_s
+        dossier.block = dossier.block or shape_block(plan, dossier.case.variant.device, warm_up.step_s)
         dossier.lives.append(
             Life(
                 wave=wave,
                 cold=wave == 0,
                 build_s=built.build_s,
                 first_step_s=built.first_step_s,
-                warm_up_s=warmed.warm_up_s,
-                warm_up_steps=warmed.steps,
-                warmed=warmed.agreed,
+                warm_up_s=warm_up.length_s,
+                warm_up_steps=warm_up.steps,
+                warmed=warm_up.agreed,
                 settings=tuple(built.settings),
             )
         )
         self._note_platform(dossier, worker, pinned=built.pinned)
+
+    def _warm_up(self, worker: Worker) -> _WarmUp:
+        """Run stretches until the last few agree with those before them, or the plan's limit has passed.
+
+        A stretch is thawed and frozen like a block: what a step costs is learnt in the regime it is measured in, and
+        threads that the scheduler has put on one core by mistake are placed anew each time.
+        """
+        plan = self._plan
+        steps, total_steps = 1, 0
+        stretches_s: list[float] = []
+        begin = self._clock()
+        while True:
+            (reading,) = self._thawed(worker, Block(steps=steps, samples=1, drop_steps=0, drop_s=0.0)).samples
+            total_steps += steps
+            stretches_s.append(reading[1] / steps)
+            agreed = is_warm(stretches_s, plan.warm_up_tolerance)
+            length_s = self._clock() - begin
+            if agreed or length_s >= plan.warm_up_s:
+                return _WarmUp(length_s, total_steps, agreed, median(stretches_s[-3:]))
+            if reading[1] < plan.block_s / 2:
+                steps *= 2
+                stretches_s.clear()  # a stretch of another length is no witness
+
+    def _thawed(self, worker: Worker, block: Block) -> Sealed:
+        worker.thaw()
+        sealed = worker.ask(block, Sealed, self._plan.block_limit_s)
+        worker.freeze()
+        return sealed
 
     def _note_platform(self, dossier: _Dossier, worker: Worker, *, pinned: bool) -> None:
         if self._plan.start == "in_process":
@@ -242,9 +276,7 @@ class GroupMeasurement:
         if dossier.block is None:
             msg = f"{dossier.case.name} has no block to run; it was not enrolled"
             raise MeasurementError(msg)
-        worker.thaw()
-        sealed = worker.ask(dossier.block, Sealed, self._plan.block_limit_s)
-        worker.freeze()
+        sealed = self._thawed(worker, dossier.block)
         dossier.samples += [
             Sample(wave, round_, position, self._predecessor, start_s, dossier.block.steps, host_s, device_s)
             for start_s, host_s, device_s in sealed.samples

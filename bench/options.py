@@ -50,6 +50,13 @@ def _count(text: str) -> int:
     return number
 
 
+def _classes(text: str) -> int:
+    classes = int(text)
+    if classes < 2:
+        raise ValueError
+    return classes
+
+
 def _seconds(text: str) -> float:
     seconds = float(text)
     if not (math.isfinite(seconds) and seconds > 0):
@@ -98,7 +105,9 @@ _PLAN_OPTIONS: Mapping[str, _Option] = {
         _fraction, "a fraction, like 1% or 0.01", "half-width wanted of a ratio's interval (default 1%%)"
     ),
     "band": _Option(_fraction, "a fraction, like 1% or 0.01", "differences that do not matter (default 1%%)"),
-    "seed": _Option(int, "a whole number", "seed of the block order and of all random data (default: drawn, recorded)"),
+    "seed": _Option(
+        int, "a whole number", "seed of the block order and of torch in the workers (default: drawn, recorded)"
+    ),
     "start": _Option(_start, "one of " + ", ".join(WORKER_STARTS), "how workers are started (default fork_server)"),
 }
 _SUITE_OPTIONS: Mapping[str, _Option] = {
@@ -108,7 +117,7 @@ _SUITE_OPTIONS: Mapping[str, _Option] = {
     ),
     "model": _Option(_factory, "module:factory", "your own model: module:factory, a function that returns a Module"),
     "input": _Option(_shape, "channels x height x width, like 3x32x32", "input shape of the model (default 3x32x32)"),
-    "classes": _Option(_count, "a whole number from 1, like 10", "number of classes of the model (default 10)"),
+    "classes": _Option(_classes, "a whole number from 2, like 10", "number of classes of the model (default 10)"),
 }
 _ALL: Mapping[str, _Option] = {**_PLAN_OPTIONS, **_SUITE_OPTIONS}
 #: Options whose name on the command line is not that of the field.

@@ -183,6 +183,7 @@ def _announce(config: pytest.Config, measuring: Session) -> None:
         f"{_counted(plan.waves, 'wave')} of {_counted(plan.rounds, 'round')}, "
         f"about {plan.budget_s:.0f} s a group at most (and set-up); seed {plan.seed}"
     )
+    reporter.write_line("joulemark: preparing data and models; what takes long is kept for the next run")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -6,11 +6,24 @@ between 73 and 92 %, depending on how often one looks and how dependent the samp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.analysis.comparison import compare
+from bench.analysis.statistics import median
 from bench.records import Plan, Trial
 
 #: Fewer rounds than this in a wave give its median no robustness, whatever the budget says.
 LEAST_ROUNDS = 3
+#: Warm-up compares the medians of so many stretches before and so many after.
+_WINDOW = 3
+
+
+def is_warm(stretches_s: Sequence[float], tolerance: float) -> bool:
+    """Whether the last few stretches of a warm-up took as long as those before them, in seconds per step."""
+    if len(stretches_s) < 2 * _WINDOW:
+        return False
+    before, after = median(stretches_s[-2 * _WINDOW : -_WINDOW]), median(stretches_s[-_WINDOW:])
+    return abs(after / before - 1) <= tolerance
 
 
 def affordable_rounds(plan: Plan, overhead_s: float, round_s: float) -> int:

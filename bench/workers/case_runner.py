@@ -1,4 +1,4 @@
-"""What happens inside a worker: import by name, build, warm up, run blocks. Knows nothing of processes."""
+"""What happens inside a worker: import by name, build, run blocks. Knows nothing of processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from bench.errors import BenchError, MeasurementError, UnavailableError, UsageError
@@ -32,20 +31,16 @@ from bench.workers.messages import (
     Request,
     Sealed,
     Trouble,
-    Warmed,
-    WarmUp,
 )
 from bench.workers.step import Step
 
 #: Where compilers keep what they made; in the first wave these folders are empty, so that cold means cold.
 _CACHE_VARIABLES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH")
-#: Warm-up compares the medians of so many stretches before and so many after.
-_WINDOW = 3
 _DETAIL_LINES = 12
 
 
 class CaseRunner:
-    """Answers the conductor's requests for one case, in order: build, warm up, blocks, finish.
+    """Answers the conductor's requests for one case, in order: build, blocks, finish.
 
     In a process that is not its own it leaves alone what would bind that process for good: cores and memory.
     """
@@ -63,8 +58,6 @@ class CaseRunner:
                     return self._prepare(request)
                 case Build():
                     return self._build(request)
-                case WarmUp():
-                    return self._warm_up(request)
                 case Block():
                     return self._block(request)
                 case Finish():
@@ -98,29 +91,10 @@ class CaseRunner:
         self._step = step
         flags, proofs = settings.read_back(variant)
         all_proofs = [*proofs, *step.proofs()]
-        return Built(build_s, first.host_s, step.items, all_proofs, list(flags), pinned)
-
-    def _warm_up(self, request: WarmUp) -> Warmed:
-        """Run stretches until the last few agree with those before them, or the limit has passed."""
-        run = self._built().run
-        steps, total_steps = 1, 0
-        stretches: list[float] = []
-        begin = time.perf_counter()
-        while True:
-            reading = self._stopwatch.time(run, steps)
-            total_steps += steps
-            stretches.append(reading.host_s / steps)
-            agreed = _agree(stretches, request.tolerance)
-            if agreed or time.perf_counter() - begin >= request.limit_s:
-                break
-            if reading.host_s < request.stretch_s / 2:
-                steps *= 2
-                stretches.clear()  # a stretch of another length is no witness
-        warm_up_s = time.perf_counter() - begin
         gc.collect()
         gc.freeze()
         limits.reset_peak_memory()
-        return Warmed(warm_up_s, total_steps, agreed, median(stretches[-_WINDOW:]))
+        return Built(build_s, first.host_s, step.items, all_proofs, list(flags), pinned)
 
     def _block(self, request: Block) -> Sealed:
         run = self._built().run
@@ -199,13 +173,6 @@ def _load_file(module_name: str, source: str) -> Any:
     sys.modules[module_name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def _agree(stretches: list[float], tolerance: float) -> bool:
-    if len(stretches) < 2 * _WINDOW:
-        return False
-    before, after = median(stretches[-2 * _WINDOW : -_WINDOW]), median(stretches[-_WINDOW:])
-    return abs(after / before - 1) <= tolerance
 
 
 @contextmanager

@@ -26,8 +26,6 @@ from bench.workers.messages import (
     Reply,
     Request,
     Sealed,
-    Warmed,
-    WarmUp,
 )
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -35,15 +33,16 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 @dataclass(frozen=True)
 class Script:
-    """How one case behaves. ``step_s`` may be a function of (wave, number of the block in that wave)."""
+    """How one case behaves. ``step_s`` may be a function of (wave, number of the block in it, 0 while warming up)."""
 
     step_s: float | Callable[[int, int], float] = 0.02
     build_s: float = 1.0
     items: int = 32
     proofs: tuple[Proof, ...] = ()
-    warms_up: bool = True
     peak_memory_bytes: int | None = 2**29
-    fails: Mapping[str, BenchError | BaseException] = field(default_factory=dict)  # "build", "block 3", "finish"
+    fails: Mapping[str, BenchError | BaseException] = field(
+        default_factory=dict
+    )  # "build", "stretch", "block 3", "finish"
 
 
 @dataclass
@@ -92,12 +91,14 @@ class ScriptedWorker:
         self._name = "?"
         self._script = Script()
         self._blocks = 0
+        self._step_s = 0.0  # of the request being answered
 
     def ask(self, request: Request, answer: type[R], limit_s: float) -> R:
         if isinstance(request, Build):
             self._name = str(request.case)
             self._script = self._scene.scripts.get(self._name, Script())
         event = self._event(request)
+        self._step_s = self._scripted_step_s()
         self._scene.log.append((self._name, event))
         trouble = self._script.fails.get(event)
         if trouble is not None:
@@ -118,18 +119,20 @@ class ScriptedWorker:
         self._scene.log.append((self._name, "kill"))
 
     def _event(self, request: Request) -> str:
+        if isinstance(request, Block) and request.drop_steps == 0:
+            return "stretch"  # of the warm-up: a block drops its first step
         if isinstance(request, Block):
             self._blocks += 1
             return f"block {self._blocks}"
-        return {Build: "build", WarmUp: "warm up", Finish: "finish", Prepare: "prepare"}[type(request)]
+        return {Build: "build", Finish: "finish", Prepare: "prepare"}[type(request)]
 
-    def _step_s(self) -> float:
+    def _scripted_step_s(self) -> float:
         step_s = self._script.step_s
         return step_s(self._wave, self._blocks) if callable(step_s) else step_s
 
     def _takes(self, request: Request) -> float:
         if isinstance(request, Block):
-            return self._step_s() * (request.drop_steps + request.steps * request.samples) + request.drop_s
+            return self._step_s * (request.drop_steps + request.steps * request.samples) + request.drop_s
         return self._script.build_s if isinstance(request, Build) else 0.0
 
     def _reply(self, request: Request) -> Reply:
@@ -138,11 +141,9 @@ class ScriptedWorker:
         scene.now_s += self._takes(request)
         match request:
             case Build():
-                return Built(script.build_s, self._step_s(), script.items, list(script.proofs), [], True)
-            case WarmUp():
-                return Warmed(0.5, 10, script.warms_up, self._step_s())
+                return Built(script.build_s, self._step_s, script.items, list(script.proofs), [], True)
             case Block():
-                host_s = self._step_s() * request.steps
+                host_s = self._step_s * request.steps
                 return Sealed([(start_s + n * host_s, host_s, None) for n in range(request.samples)])
             case Finish():
                 return Finished(script.peak_memory_bytes)

@@ -5,8 +5,7 @@
     conductor                                worker
     Prepare(target, parameters)       ->     Prepared
     Build(case, ...)                  ->     Built        build and first step, timed apart
-    WarmUp(limit, tolerance)          ->     Warmed       and how long a step takes now
-    Block(steps, samples, drop)       ->     Sealed       one for each block
+    Block(steps, samples, drop)       ->     Sealed       one for each block, those of the warm-up too
     Finish                            ->     Finished     peak memory; the worker then ends
     any of them                       ->     Trouble      instead of the answer
 """
@@ -30,12 +29,6 @@ class Build(msgspec.Struct, tag=True, frozen=True):
     cpus: list[int] | None  # cores to be pinned to
     caches: str | None  # folder for compilers' caches: empty in the first wave
     seed: int
-
-
-class WarmUp(msgspec.Struct, tag=True, frozen=True):
-    stretch_s: float
-    limit_s: float
-    tolerance: float
 
 
 class Block(msgspec.Struct, tag=True, frozen=True):
@@ -62,13 +55,6 @@ class Built(msgspec.Struct, tag=True, frozen=True):
     pinned: bool
 
 
-class Warmed(msgspec.Struct, tag=True, frozen=True):
-    warm_up_s: float
-    steps: int
-    agreed: bool
-    step_s: float
-
-
 class Sealed(msgspec.Struct, tag=True, frozen=True):
     samples: list[tuple[float, float, float | None]]  # start, host and device time in seconds
 
@@ -86,5 +72,5 @@ class Trouble(msgspec.Struct, tag=True, frozen=True):
     detail: str = ""  # last lines of the traceback
 
 
-Request = Prepare | Build | WarmUp | Block | Finish
-Reply = Prepared | Built | Warmed | Sealed | Finished | Trouble
+Request = Prepare | Build | Block | Finish
+Reply = Prepared | Built | Sealed | Finished | Trouble

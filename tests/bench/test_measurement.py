@@ -34,9 +34,29 @@ def _by_id(measurement: GroupMeasurement) -> dict[str, Trial]:
 
 def test_a_case_is_built_warmed_up_and_frozen_and_thawed_only_for_its_blocks(tmp_path: Path) -> None:
     _, scene = _measure({}, Plan(waves=1, rounds=2), tmp_path)
-    block = ["thaw", "block 1", "freeze", "thaw", "block 2", "freeze"]
+    stretches = ["thaw", "stretch", "freeze"] * 7  # the first is too short to be a witness
+    blocks = ["thaw", "block 1", "freeze", "thaw", "block 2", "freeze"]
     for name in NAMES:
-        assert scene.events(name) == ["build", "warm up", "freeze", *block, "thaw", "finish"]
+        assert scene.events(name) == ["build", "freeze", *stretches, *blocks, "thaw", "finish"]
+
+
+def test_warm_up_goes_on_until_successive_stretches_agree(tmp_path: Path) -> None:
+    falling = iter([0.9, 0.6, 0.4, 0.2, 0.1, 0.05, 0.04, 0.03])
+    script = Script(step_s=lambda wave, block: 0.03 if block else next(falling, 0.03))
+    measurement, scene = _measure({NAMES[0]: script}, Plan(waves=1, rounds=1), tmp_path, (A,))
+    (life,) = measurement.trials[0].lives
+    assert life.warmed
+    assert scene.events(NAMES[0]).count("stretch") > 8
+    assert measurement.trials[0].samples[0].step_s == 0.03
+
+
+def test_warm_up_gives_up_at_its_limit_and_says_so(tmp_path: Path) -> None:
+    growing = itertools.count(1)
+    script = Script(step_s=lambda wave, block: 0.1 if block else 0.1 * 1.1 ** next(growing))
+    measurement, _ = _measure({NAMES[0]: script}, Plan(waves=1, rounds=1, warm_up_s=4.0), tmp_path, (A,))
+    (life,) = measurement.trials[0].lives
+    assert not life.warmed
+    assert 4.0 <= life.warm_up_s < 6.0
 
 
 def test_exactly_one_worker_is_awake_at_any_time(tmp_path: Path) -> None:
@@ -122,7 +142,7 @@ def test_a_block_is_long_enough_in_samples_that_are_long_enough(
     assert (block.drop_s > 0) == device.startswith("cuda")
 
 
-@pytest.mark.parametrize("event", ["build", "warm up", "block 2", "finish"])
+@pytest.mark.parametrize("event", ["build", "stretch", "block 2", "finish"])
 def test_a_case_that_fails_costs_its_own_figures_only(event: str, tmp_path: Path) -> None:
     scripts = {NAMES[1]: Script(fails={event: WorkerError("the worker was killed by SIGKILL", "last words")})}
     measurement, scene = _measure(scripts, Plan(waves=2, rounds=3), tmp_path)
@@ -200,8 +220,8 @@ def test_rounds_are_cut_once_to_what_the_budget_affords_and_the_rows_say_so(tmp_
     measurement, _ = _measure(scripts, Plan(waves=2, rounds=50, budget_s=60.0), tmp_path)
     for trial in measurement.trials:
         (caveat,) = (caveat for caveat in trial.caveats if caveat.kind is CaveatKind.CUT_TO_BUDGET)
-        assert dict(caveat.figures) == {"rounds": 10, "planned": 50}
-        assert len({(sample.wave, sample.round) for sample in trial.samples}) == 20
+        assert dict(caveat.figures) == {"rounds": 7, "planned": 50}
+        assert len({(sample.wave, sample.round) for sample in trial.samples}) == 14
 
 
 @pytest.mark.parametrize(

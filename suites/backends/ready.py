@@ -1,0 +1,37 @@
+"""What every backend is: a function from a model to a forward pass and the evidence that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from bench import Proof
+from suites.operations import Operation
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A model made ready.
+
+    ``forward`` turns images [n, channels, height, width] into scores [n, classes]. ``proofs`` is given the operations
+    of one step and says whether the backend took effect in it. ``own_layout`` is true where the backend is free to
+    lay out tensors inside the model as it likes.
+    """
+
+    forward: Callable[[torch.Tensor], torch.Tensor]
+    proofs: Callable[[Sequence[Operation]], Iterable[Proof]]
+    own_layout: bool = False
+
+
+class Backend(Protocol):
+    """Makes a placed model ready.
+
+    Raises:
+        UnavailableError: this machine lacks what the backend needs, with the fix.
+    """
+
+    def __call__(self, model: nn.Module) -> Ready: ...

@@ -1,0 +1,18 @@
+"""Measures :mod:`suites.inference`: one test for each case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import bench
+from suites.inference import cases
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize("case", cases(bench.options_of(metafunc.config)), ids=str)
+
+
+def test_inference(case: bench.Case, measure: Callable[[bench.Case], object]) -> None:
+    measure(case)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from suites.operations import (
+    Operation,
+    convolution_layouts,
+    generated_graphs,
+    layout_of,
+    operand_types,
+    record,
+    wrapped_regions,
+)
+from tests.suites.models import Tiny
+
+
+def test_operand_types_are_those_below_autocast():
+    model, images = Tiny(), torch.randn(2, 3, 8, 8)
+    assert operand_types(record(lambda: model(images))) == ("float32",)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert operand_types(record(lambda: model(images))) == ("bfloat16",)
+
+
+def test_the_layout_of_a_convolution_is_that_of_its_tensors():
+    model, images = Tiny(), torch.randn(2, 3, 8, 8)
+    assert convolution_layouts(record(lambda: model(images))) == ("contiguous",)
+    model, images = (each.to(memory_format=torch.channels_last) for each in (model, images))
+    assert convolution_layouts(record(lambda: model(images))) == ("channels_last",)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "layout"),
+    [
+        (torch.zeros(2, 3, 4, 5), "contiguous"),
+        (torch.zeros(2, 3, 4, 5).to(memory_format=torch.channels_last), "channels_last"),
+        (torch.zeros(2, 3, 5, 4).transpose(2, 3), "other"),
+        (torch.zeros(2, 1, 4, 5), None),
+        (torch.zeros(2, 3, 1, 1), None),
+        (torch.zeros(2, 3), None),
+    ],
+)
+def test_a_layout_is_read_from_strides_and_ambiguous_ones_are_left_out(tensor, layout):
+    assert layout_of(tensor.shape, tensor.stride()) == layout
+
+
+def test_what_torch_compile_wraps_is_told_from_what_it_generates():
+    names = ("Torch-Compiled Region: 0/0", "## Call CompiledFxGraph f4sb ##", "aten::add", "Torch-Compiled Region: 1/0")
+    operations = [Operation(name) for name in names]
+    assert (wrapped_regions(operations), generated_graphs(operations)) == (2, 1)

@@ -1,0 +1,66 @@
+"""The two workloads as the rest of Joulemark sees them: cases, prepare, build."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from bench import Options, Step, UsageError, Variant
+from suites import inference, training
+
+MODELS = "tests.suites.models"
+WORKLOADS = pytest.mark.parametrize("workload", [training, inference], ids=["training", "inference"])
+
+
+def parameters(**changes: object) -> dict[str, object]:
+    return {"data": "synthetic:3x8x8", "model": f"{MODELS}:Tiny", "shape": "3x8x8", "classes": 10, **changes}
+
+
+@WORKLOADS
+def test_the_baseline_comes_first_on_each_device(workload):
+    variants = [str(case) for case in workload.cases(Options())]
+    assert variants[0] == "cpu-fp32"
+    assert variants[-1] == "cuda0-fp32"
+    assert len(set(variants)) == len(variants) == 7
+
+
+@WORKLOADS
+def test_cases_carry_the_users_options_as_plain_values(workload):
+    options = Options(data="mnist", model="mine:make", input_shape=(1, 28, 28), classes=26)
+    for case in workload.cases(options):
+        assert case.workload.items == "images"
+        assert dict(case.workload.parameters) == {
+            "data": "mnist",
+            "model": "mine:make",
+            "shape": "1x28x28",
+            "classes": 26,
+        }
+
+
+@WORKLOADS
+def test_what_is_prepared_can_be_built_and_run(workload):
+    workload.prepare(**parameters())
+    step = workload.build(Variant.of(batch=3), **parameters())
+    step.run()
+    assert isinstance(step, Step)
+    assert step.items == 3
+    assert all(proof.honoured for proof in step.proofs())
+
+
+@WORKLOADS
+def test_a_model_that_does_not_fit_is_refused_while_preparing(workload):
+    with pytest.raises(UsageError, match="set the number of classes to fit"):
+        workload.prepare(**parameters(model=f"{MODELS}:seven_classes"))
+
+
+def test_collecting_the_suites_imports_no_torch():
+    code = (
+        "import sys, suites.training, suites.inference, suites.bench_training, suites.bench_inference\n"
+        "from bench import Options\n"
+        "suites.training.cases(Options()), suites.inference.cases(Options())\n"
+        "print([name for name in ('torch', 'torchvision', 'sklearn', 'numpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
