@@ -73,6 +73,61 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "its waves fall into two modes, {low_s} and {high_s} per step, and one average describes neither",
         "Quote both modes; look for a choice made anew in each process, such as autotuning.",
     ),
+    CaveatKind.NO_SENSOR: Wording(
+        "not measured",
+        "the energy of {component} could not be read by {source}: {reason}, so its figures lack that component",
+        "To have it measured: {fix}.",
+    ),
+    CaveatKind.WINDOW_TOO_SHORT: Wording(
+        "window too short",
+        "{window_s} is too short for {source} of {component}; it takes at least {needed_s}",
+        "Measure for longer: more steps in each energy block, or a longer window.",
+    ),
+    CaveatKind.ESTIMATED: Wording(
+        "estimated",
+        "the energy of {component} is an estimate ({source}) and no measurement",
+        "Use it for orders of magnitude only, and never to choose between two settings or machines.",
+    ),
+    CaveatKind.SENSOR_LOST: Wording(
+        "sensor lost",
+        "{source} of {component} was lost while measuring ({reason})",
+        "Look at the kernel's messages, make sure that the device is well, and measure again.",
+    ),
+    CaveatKind.SENSOR_STALLED: Wording(
+        "sensor stalled",
+        "{source} of {component} stood still or was not read in a stretch of {window_s}",
+        "Measure again; if it happens again, choose another source (--bench-power).",
+    ),
+    CaveatKind.COUNTERS_DISAGREE: Wording(
+        "sensors disagree",
+        "the counter of {component} says {counter_w}, its power readings {polled_w}, {difference} apart",
+        "Trust neither beyond that difference; compare only figures of the same source.",
+    ),
+    CaveatKind.WHOLE_GPU: Wording(
+        "whole GPU",
+        "only a MIG slice of {gpu} was used, but its energy is that of the whole GPU",
+        "Make sure that no other slice is at work, and do not compare with figures of a whole GPU.",
+    ),
+    CaveatKind.SPEED_DISAGREES: Wording(
+        "speed disagrees",
+        "a step took {energy_s} in the energy blocks and {timing_s} in the timing blocks",
+        "Do not quote time and energy together; look for heat or a power limit that acts after a second.",
+    ),
+    CaveatKind.THROTTLED: Wording(
+        "throttled",
+        "{gpu} was held back ({reasons}) in {blocks} of {of}: {named}",
+        "Let the machine cool, look at its power limit, or quote the figures as those of this limit.",
+    ),
+    CaveatKind.SHARED: Wording(
+        "shared",
+        "other work was on {gpu} in {blocks} of {of} ({processes} foreign): {named}",
+        "End the other work, or reserve the GPU, and measure again.",
+    ),
+    CaveatKind.TEMPERATURE_DRIFT: Wording(
+        "temperature drift",
+        "{gpu} was between {low_c} and {high_c} warm in its blocks",
+        "Warm the machine up before measuring; a warm chip takes more power for the same work.",
+    ),
 }
 
 #: ``{band}`` is the noise band in percent. The sentence continues "FASTER: ...".
@@ -154,13 +209,16 @@ class _Figures(dict[str, str]):
 
 def _said(name: str, value: float | str) -> str:
     """One figure of a caveat as text; what it is follows from its name."""
-    if name in ("waves", "rounds"):
+    if name in ("waves", "rounds", "blocks"):
         return counted(value, name[:-1])
     if isinstance(value, str):
         return DASH if value == "none" else one_line(value)
-    if name in ("half_width", "wanted"):
+    if name in ("half_width", "wanted", "difference"):
         return percent(value)
-    return quantity(value, "s") if name.endswith("_s") else f"{value:g}"
+    if name.endswith("_c"):
+        return f"{value:.0f} °C"
+    unit = {"_s": "s", "_w": "W"}.get(name[-2:])
+    return f"{value:g}" if unit is None else quantity(value, unit)
 
 
 def _bare(sentence: str) -> str:

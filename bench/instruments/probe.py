@@ -6,17 +6,27 @@ import os
 import platform
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-from bench.records import Environment, Gpu
+from bench.instruments import nvml
+from bench.records import Environment
 
 #: Packages whose version can change a figure.
-_PACKAGES = ("joulemark", "torch", "torchvision", "numpy", "triton", "scikit-learn", "pytest", "pytest-benchmark", "nvtx")
+_PACKAGES = (
+    "joulemark",
+    "torch",
+    "torchvision",
+    "numpy",
+    "triton",
+    "scikit-learn",
+    "pytest",
+    "pytest-benchmark",
+    "nvtx",
+)
 
 
 def environment() -> Environment:
     """The machine and its software, now."""
-    driver, gpus, _ = nvidia()
+    driver, gpus, _ = nvml.listing()
     return Environment(
         cpu=_cpu_name(),
         cores_usable=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -35,53 +45,13 @@ def why_unavailable(device: str) -> tuple[str, str] | None:
     """Reason and fix if a device plainly is not there; None when a worker may try it."""
     if not device.startswith("cuda"):
         return None
-    _, gpus, trouble = nvidia()
+    _, gpus, trouble = nvml.listing()
     if gpus:
         return None
-    return trouble or "NVML lists no GPU", "run on a machine with an NVIDIA GPU and a driver that nvidia-smi can talk to"
-
-
-def nvidia() -> tuple[str | None, tuple[Gpu, ...], str | None]:
-    """Driver version, GPUs as NVML lists them, and the trouble if NVML cannot be asked."""
-    try:
-        import pynvml
-    except ImportError:
-        return None, (), "the package nvidia-ml-py is not installed"
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
-        return None, (), f"no NVIDIA driver answers (NVML: {error})"
-    try:
-        count = pynvml.nvmlDeviceGetCount()
-        gpus = tuple(_gpu(pynvml, index) for index in range(count))
-        return _string(pynvml.nvmlSystemGetDriverVersion()), gpus, None
-    except pynvml.NVMLError as error:
-        return None, (), f"the NVIDIA driver does not list its GPUs (NVML: {error})"
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def _gpu(pynvml: Any, index: int) -> Gpu:
-    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-    return Gpu(
-        index=index,
-        name=_string(pynvml.nvmlDeviceGetName(handle)),
-        uuid=_string(pynvml.nvmlDeviceGetUUID(handle)),
-        memory_bytes=_tolerant(pynvml, lambda: int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)),
-        power_limit_w=_tolerant(pynvml, lambda: pynvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1e3),
+    return (
+        trouble or "NVML lists no GPU",
+        "run on a machine with an NVIDIA GPU and a driver that nvidia-smi can talk to",
     )
-
-
-def _tolerant(pynvml: Any, read: Any) -> Any:
-    """A field, or None where this GPU or this user may not have it."""
-    try:
-        return read()
-    except pynvml.NVMLError:
-        return None
-
-
-def _string(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 def _cpu_name() -> str | None:

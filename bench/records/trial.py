@@ -9,6 +9,9 @@ from typing import NamedTuple
 from bench.errors import MeasurementError
 from bench.records.workload import Case
 
+#: No step is shorter than light takes for a third of a millimetre, or longer than eleven days.
+LEAST_S, MOST_S = 1e-12, 1e6
+
 
 class SampleKind(enum.Enum):
     """What a sample was taken for; kinds are never mixed in one statistic."""
@@ -62,6 +65,19 @@ class CaveatKind(enum.Enum):
     INTERRUPTED = "interrupted"  # figures: waves, planned
     CUT_TO_BUDGET = "cut_to_budget"  # figures: rounds, planned
     TWO_MODES = "two_modes"  # figures: low_s, high_s
+    # Of energy; component and gpu are names, source is a sensor's.
+    NO_SENSOR = "no_sensor"  # figures: component, source, reason, fix
+    WINDOW_TOO_SHORT = "window_too_short"  # figures: component, source, window_s, needed_s
+    ESTIMATED = "estimated"  # figures: component, source
+    SENSOR_LOST = "sensor_lost"  # figures: component, source, reason
+    SENSOR_STALLED = "sensor_stalled"  # figures: component, source, window_s (without a change)
+    COUNTERS_DISAGREE = "counters_disagree"  # figures: component, counter_w, polled_w, difference (a fraction)
+    WHOLE_GPU = "whole_gpu"  # figures: gpu; the case used a MIG slice of it
+    SPEED_DISAGREES = "speed_disagrees"  # figures: timing_s, energy_s (per step, in the two kinds of block)
+    # Of the hardware's state.
+    THROTTLED = "throttled"  # figures: gpu, blocks, of, reasons, named
+    SHARED = "shared"  # figures: gpu, blocks, of, processes, named
+    TEMPERATURE_DRIFT = "temperature_drift"  # figures: gpu, low_c, high_c
 
 
 @dataclass(frozen=True)
@@ -95,6 +111,12 @@ class Life:
     peak_memory_bytes: int | None = None  # of the process, counted from after set-up
     settings: tuple[tuple[str, str], ...] = ()  # global flags as read back in the worker
 
+    def __post_init__(self) -> None:
+        for name in ("build_s", "first_step_s", "warm_up_s"):
+            if not 0 <= getattr(self, name) <= MOST_S:
+                msg = f"a worker's {name} is {getattr(self, name)}; that is no evidence"
+                raise MeasurementError(msg)
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -123,7 +145,7 @@ class Trial:
             msg = f"{self.case.name} says a step has {self.items_per_step} items; it must be at least 1"
             raise MeasurementError(msg)
         for sample in self.samples:
-            if sample.steps < 1 or not sample.host_s > 0:
+            if sample.steps < 1 or not LEAST_S <= sample.host_s / sample.steps <= MOST_S:
                 msg = f"{self.case.name} has a sample of {sample.steps} steps in {sample.host_s} s; that is no evidence"
                 raise MeasurementError(msg)
 

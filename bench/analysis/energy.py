@@ -1,0 +1,296 @@
+"""Energy of a trial from its energy blocks and the log beside them: by component, gross and net of idle.
+
+::
+
+    block       power from the second change to the last  x  seconds per step  =  joules per step
+    wave        the median over its blocks                                        one number per wave
+    the run     Student's t over waves: the statistical interval
+
+Two error bars, never mixed. ``low`` and ``high`` are statistical, as for times. ``systematic_low`` and ``_high``
+say where the truth may lie if the board's gain is off: that cancels in ratios on one board, and only there.
+
+The sum is of *measured components*, never of "the node": power supply, fans and board are in nobody's reading,
+and psys, which holds the others, is not added to them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from bench.analysis.blocks import BlockPower, Figures, energy_blocks, read_blocks
+from bench.analysis.comparison import Comparison
+from bench.analysis.energy_doubts import doubts
+from bench.analysis.estimates import Estimate
+from bench.analysis.ledger import Block
+from bench.analysis.power import Metered, window_energy
+from bench.analysis.statistics import Interval, exponential, median, sign_interval, t_interval
+from bench.errors import ComparisonError
+from bench.records import Caveat, Trial
+from bench.records.power import Component, PowerLog, SpanKind
+
+#: What a source reads, divided by the truth: from, to. Nothing is known of those that are not here.
+#: Source: external metering of boards of twelve generations, results of arXiv 2312.02741 (SC24); two models from
+#: before 2015 lie outside.
+GAIN: Mapping[str, tuple[float, float]] = MappingProxyType(
+    dict.fromkeys(("nvml counter", "nvml instant power", "nvml average power"), (0.94, 1.11))
+)
+
+
+@dataclass(frozen=True)
+class EnergyEstimate(Estimate):
+    """An estimate with its systematic bounds (None: unknown), and where it comes from.
+
+    ``estimated`` says that a model had a part in it: then it is no measurement, and is not compared with one.
+    """
+
+    systematic_low: float | None
+    systematic_high: float | None
+    estimated: bool
+    components: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    def scaled(self, factor: float, statistic: str) -> EnergyEstimate:
+        """The same evidence for another amount: per image, per epoch."""
+        bounds = (self.low, self.high, self.systematic_low, self.systematic_high)
+        low, high, least, most = (None if bound is None else bound * factor for bound in bounds)
+        return replace(
+            self,
+            statistic=statistic,
+            value=self.value * factor,
+            low=low,
+            high=high,
+            systematic_low=least,
+            systematic_high=most,
+        )
+
+
+@dataclass(frozen=True)
+class ComponentEnergy:
+    """One component, or the sum of those that were measured; None where there is no number."""
+
+    component: Component | None  # None for the sum
+    gross: EnergyEstimate | None  # J per step
+    net: EnergyEstimate | None  # J per step, less what idling for the same time takes
+    power: EnergyEstimate | None  # mean W in the blocks
+    idle_w: float | None
+    peak_w: float | None  # None for a sum: peaks of different components do not fall together
+
+
+@dataclass(frozen=True)
+class TrialEnergy:
+    """The energy of one trial. ``total`` sums the measured components; psys stands among ``components`` only."""
+
+    total: ComponentEnergy | None
+    components: tuple[ComponentEnergy, ...]
+    energy_delay: EnergyEstimate | None  # J·s: energy per step times time per step
+    set_up_cold: EnergyEstimate | None  # J, of the measured components
+    set_up_warm: EnergyEstimate | None
+    items_per_step: int
+    caveats: tuple[Caveat, ...]
+
+    @property
+    def per_item(self) -> EnergyEstimate | None:
+        """Gross joules per item of all measured components."""
+        if self.total is None or self.total.gross is None:
+            return None
+        return self.total.gross.scaled(1 / self.items_per_step, "energy per item")
+
+
+def energy_of(trial: Trial, log: PowerLog, confidence: float, gpus: Iterable[str] | None = None) -> TrialEnergy:
+    """Everything a log says about a trial. ``gpus`` are the UUIDs to count in, None for all that were read."""
+    wanted = None if gpus is None else set(gpus)
+    blocks = energy_blocks(trial)
+    readings = read_blocks(log, blocks, wanted)
+    parts = [_Addend.of([reading]) for reading in readings if reading.power_w]
+    added = [reading for reading in readings if reading.adds_up]
+    total = _Addend.of(added) if added else None
+    return TrialEnergy(
+        total=None if total is None else total.energy(None, blocks, confidence),
+        components=tuple(part.energy(part.readings[0].component, blocks, confidence) for part in parts),
+        energy_delay=None if total is None else total.energy_delay(blocks, confidence),
+        set_up_cold=_set_up(trial, log, total, confidence, cold=True),
+        set_up_warm=_set_up(trial, log, total, confidence, cold=False),
+        items_per_step=trial.items_per_step or 1,
+        caveats=doubts(trial, log, blocks, readings, wanted),
+    )
+
+
+def compare_energy(
+    trial: Trial, baseline: Trial, log: PowerLog, confidence: float, gpus: Iterable[str] | None = None
+) -> Comparison | None:
+    """How many times less energy per item than the baseline, paired round by round; None without shared rounds.
+
+    ``speedup`` of the comparison is this ratio: above 1 is less energy.
+
+    Raises:
+        ComparisonError: they are not of one group, or were not read by the same sensors: an estimate is never
+            compared with a measurement.
+    """
+    if trial.case.group != baseline.case.group:
+        msg = f"{trial.case.name} and {baseline.case.name} are not of one group; compare cases of one group"
+        raise ComparisonError(msg)
+    wanted = None if gpus is None else set(gpus)
+    ours, theirs = (_per_item(one, log, wanted) for one in (trial, baseline))
+    if ours is None or theirs is None:
+        return None
+    if ours[1] != theirs[1]:
+        msg = f"{trial.case.name} and {baseline.case.name} were not read by the same sensors; measure both alike"
+        raise ComparisonError(msg)
+    waves: dict[int, list[float]] = defaultdict(list)
+    for key in sorted(ours[0].keys() & theirs[0].keys()):
+        if ours[0][key] > 0 and theirs[0][key] > 0:
+            waves[key[0]].append(math.log(theirs[0][key] / ours[0][key]))
+    if not waves:
+        return None
+    over = len(waves) > 1
+    evidence = tuple(median(logs) for logs in waves.values()) if over else tuple(*waves.values())
+    ratio = exponential((t_interval if over else sign_interval)(evidence, confidence))
+    return Comparison(
+        case=trial.case,
+        baseline=baseline.case,
+        speedup=ratio.value,
+        low=ratio.low,
+        high=ratio.high,
+        confidence=confidence,
+        over_waves=over,
+        evidence=evidence,
+    )
+
+
+def over_waves(figures: Figures, confidence: float) -> tuple[Interval, int] | None:
+    """The median of each wave, then Student's t over waves; within a single wave, the median's own interval.
+
+    Of logarithms where all are positive; what is net of idle may be about zero, and is taken as it is.
+    """
+    waves: dict[int, list[float]] = defaultdict(list)
+    for (wave, _), value in figures.items():
+        waves[wave].append(value)
+    if not waves:
+        return None
+    if len(waves) == 1:
+        (values,) = waves.values()
+        return sign_interval(values, confidence), len(values)
+    medians = [median(values) for values in waves.values()]
+    if min(medians) > 0:
+        return exponential(t_interval([math.log(value) for value in medians], confidence)), len(medians)
+    return t_interval(medians, confidence), len(medians)
+
+
+def systematic(value: float, sources: Iterable[str]) -> tuple[float | None, float | None]:
+    """Where the truth may lie if gains are off; unknown if that of any source is."""
+    gains = {GAIN.get(source) for source in sources}
+    if len(gains) != 1:
+        return None, None
+    (gain,) = gains
+    if gain is None:
+        return None, None
+    low, high = sorted((value / gain[1], value / gain[0]))
+    return low, high
+
+
+@dataclass(frozen=True)
+class _Addend:
+    """One or several components together, in the blocks that all of them have."""
+
+    readings: tuple[BlockPower, ...]
+    power_w: Figures
+    idle_w: Mapping[int, float]
+
+    @classmethod
+    def of(cls, readings: Sequence[BlockPower]) -> _Addend:
+        keys = set.intersection(*(set(reading.power_w) for reading in readings))
+        waves = set.intersection(*(set(reading.idle_w) for reading in readings))
+        return cls(
+            tuple(readings),
+            {key: sum(reading.power_w[key] for reading in readings) for key in sorted(keys)},
+            {wave: sum(reading.idle_w[wave] for reading in readings) for wave in sorted(waves)},
+        )
+
+    @property
+    def sensors(self) -> tuple[tuple[str, str], ...]:
+        """Component and source of each."""
+        return tuple((reading.component.name, reading.trace.source) for reading in self.readings)
+
+    def energy(
+        self, component: Component | None, blocks: Mapping[tuple[int, int], Block], confidence: float
+    ) -> ComponentEnergy:
+        """Gross and net energy per step, and power."""
+        idle_w = median(self.idle_w.values()) if self.idle_w else None
+        gross = {key: power_w * blocks[key].step_s for key, power_w in self.power_w.items()}
+        net: dict[tuple[int, int], float] = {}
+        if idle_w is not None:
+            for key, power_w in self.power_w.items():
+                net[key] = (power_w - self.idle_w.get(key[0], idle_w)) * blocks[key].step_s
+        peaks = self.readings[0].peak_w.values() if component is not None else ()
+        return ComponentEnergy(
+            component,
+            self.estimate("energy per step", gross, "J", confidence),
+            self.estimate("energy per step, net of idle", net, "J", confidence),
+            self.estimate("mean power", self.power_w, "W", confidence),
+            idle_w,
+            max(peaks, default=None),
+        )
+
+    def energy_delay(self, blocks: Mapping[tuple[int, int], Block], confidence: float) -> EnergyEstimate | None:
+        """Energy times time of a step: what is left of a gain in energy that was bought with time."""
+        products = {key: power_w * blocks[key].step_s ** 2 for key, power_w in self.power_w.items()}
+        return self.estimate("energy-delay product", products, "J·s", confidence)
+
+    def estimate(self, statistic: str, figures: Figures, unit: str, confidence: float) -> EnergyEstimate | None:
+        """The estimate of a figure over blocks and waves."""
+        evidence = over_waves(figures, confidence)
+        return None if evidence is None else self.dressed(statistic, *evidence, unit, confidence)
+
+    def dressed(self, statistic: str, interval: Interval, n: int, unit: str, confidence: float) -> EnergyEstimate:
+        """An interval with its systematic bounds and its origin."""
+        sources = tuple(source for _, source in self.sensors)
+        least, most = systematic(interval.value, sources)
+        return EnergyEstimate(
+            statistic,
+            interval.value,
+            interval.low,
+            interval.high,
+            confidence,
+            unit,
+            n,
+            least,
+            most,
+            any(reading.estimated for reading in self.readings),
+            tuple(name for name, _ in self.sensors),
+            sources,
+        )
+
+
+def _per_item(trial: Trial, log: PowerLog, gpus: set[str] | None) -> tuple[Figures, tuple[tuple[str, str], ...]] | None:
+    """Joules per item in each block, of all measured components, and by which sensors."""
+    blocks = energy_blocks(trial)
+    added = [reading for reading in read_blocks(log, blocks, gpus) if reading.adds_up]
+    if not added:
+        return None
+    total, items = _Addend.of(added), trial.items_per_step or 1
+    return {key: power_w * blocks[key].step_s / items for key, power_w in total.power_w.items()}, total.sensors
+
+
+def _set_up(
+    trial: Trial, log: PowerLog, total: _Addend | None, confidence: float, *, cold: bool
+) -> EnergyEstimate | None:
+    """Joules of build and first step, the median over lives with empty (or filled) caches."""
+    if total is None:
+        return None
+    waves = {life.wave for life in trial.lives if life.cold == cold}
+    sums: list[float] = []
+    for span in log.spans:
+        if span.kind is SpanKind.SET_UP and span.case == trial.case.name and span.wave in waves:
+            found = [window_energy(reading.trace, span.start_s, span.stop_s) for reading in total.readings]
+            metered = [figure.value for figure in found if isinstance(figure, Metered)]
+            if len(metered) == len(found):
+                sums.append(sum(metered))
+    if not sums:
+        return None
+    low, high = (min(sums), max(sums)) if len(sums) > 1 else (None, None)
+    statistic = "set-up energy, cold" if cold else "set-up energy, warm"
+    return total.dressed(statistic, Interval(median(sums), low, high), len(sums), "J", confidence)

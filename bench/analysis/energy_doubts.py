@@ -1,0 +1,91 @@
+"""What the energy figures of a trial must be doubted for: sensors, models, speed, and the hardware's state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from bench.analysis import ledger
+from bench.analysis.blocks import BlockPower, polled
+from bench.analysis.estimates import block_seconds
+from bench.analysis.ledger import Block
+from bench.analysis.power import Metered, steady_power
+from bench.analysis.statistics import median
+from bench.records import Caveat, CaveatKind, Trial
+from bench.records.power import Part, PowerLog, PowerTrace, SourceKind
+
+#: Counter and polled power of one board may differ by this, as a fraction.
+_AGREE = 0.05
+#: Time per step in energy blocks and in timing blocks may differ by this, as a fraction.
+_SAME_SPEED = 0.05
+
+
+def doubts(
+    trial: Trial,
+    log: PowerLog,
+    blocks: Mapping[tuple[int, int], Block],
+    readings: Sequence[BlockPower],
+    gpus: set[str] | None,
+) -> tuple[Caveat, ...]:
+    """All of them, those of the sensors first."""
+    return (
+        *unread(log, gpus),
+        *(caveat for reading in readings for caveat in _of_reading(reading, blocks.values())),
+        *_speeds(trial, blocks.values()),
+        *ledger.doubts(log, tuple(blocks.values()), gpus),
+    )
+
+
+def unread(log: PowerLog, gpus: set[str] | None = None) -> Iterator[Caveat]:
+    """The components that could not be read."""
+    for lack in log.unread:
+        if lack.part is not Part.GPU or gpus is None or lack.name in {"GPU", *gpus}:
+            yield Caveat.of(
+                CaveatKind.NO_SENSOR, component=lack.name, source=lack.source, reason=lack.reason, fix=lack.fix
+            )
+
+
+def disagreement(counter_w: float, polled_w: float, component: str) -> Caveat | None:
+    """The doubt there is if two sources of one component differ by more than they may; both in watts."""
+    larger = max(counter_w, polled_w)
+    difference = abs(counter_w - polled_w) / larger if larger > 0 else 0.0
+    if difference <= _AGREE:
+        return None
+    return Caveat.of(
+        CaveatKind.COUNTERS_DISAGREE,
+        component=component,
+        counter_w=counter_w,
+        polled_w=polled_w,
+        difference=difference,
+    )
+
+
+def _of_reading(reading: BlockPower, blocks: Iterable[Block]) -> Iterator[Caveat]:
+    yield from reading.lacks
+    if reading.estimated:
+        yield Caveat.of(CaveatKind.ESTIMATED, component=reading.component.name, source=reading.trace.source)
+    yield from _cross_check(reading.traces, blocks)
+
+
+def _cross_check(traces: Sequence[PowerTrace], blocks: Iterable[Block]) -> Iterator[Caveat]:
+    """Counter against polled power of the same component, over all blocks."""
+    counter = next((trace for trace in traces if trace.kind is SourceKind.COUNTER), None)
+    power = polled(traces)
+    if counter is None or power is None:
+        return
+    pairs = [tuple(steady_power(trace, b.start_s, b.stop_s) for trace in (counter, power)) for b in blocks]
+    both = [(one.value, two.value) for one, two in pairs if isinstance(one, Metered) and isinstance(two, Metered)]
+    if both:
+        doubt = disagreement(median([one for one, _ in both]), median([two for _, two in both]), counter.component.name)
+        yield from () if doubt is None else (doubt,)
+
+
+def _speeds(trial: Trial, blocks: Iterable[Block]) -> Iterator[Caveat]:
+    """Energy is quoted beside a time: the blocks it came from must have run at that speed."""
+    timing = [seconds * (trial.items_per_step or 1) for seconds in block_seconds(trial).values()]
+    energy = [block.step_s for block in blocks]
+    if not (timing and energy):
+        return
+    timing_s, energy_s = median(timing), median(energy)
+    if abs(math.log(energy_s / timing_s)) > math.log1p(_SAME_SPEED):
+        yield Caveat.of(CaveatKind.SPEED_DISAGREES, timing_s=timing_s, energy_s=energy_s)
