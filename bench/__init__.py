@@ -20,6 +20,11 @@ group
 Importing this package imports neither torch nor pandas.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
 from bench.analysis import Comparison, Estimate, Verdict, compare, judge, summarise
 from bench.errors import BenchError, ComparisonError, MeasurementError, StorageError, UnavailableError, UsageError
 from bench.options import Options, options_of
@@ -27,15 +32,29 @@ from bench.records import Case, Plan, Proof, Run, Sample, Trial, Variant, Worklo
 from bench.storage import load
 from bench.workers.step import Step
 
+if TYPE_CHECKING:
+    from bench.energy import energy_window
+    from bench.measurement import GroupMeasurement, Progress, prepare
+
+#: Public names that bring the instruments with them: loaded when asked for, so that reading a run stays quick.
+_LATE = {
+    "GroupMeasurement": "bench.measurement",
+    "Progress": "bench.measurement",
+    "energy_window": "bench.energy",
+    "prepare": "bench.measurement",
+}
+
 __all__ = [
     "BenchError",
     "Case",
     "Comparison",
     "ComparisonError",
     "Estimate",
+    "GroupMeasurement",
     "MeasurementError",
     "Options",
     "Plan",
+    "Progress",
     "Proof",
     "Run",
     "Sample",
@@ -48,9 +67,18 @@ __all__ = [
     "Verdict",
     "Workload",
     "compare",
+    "energy_window",
     "expand",
     "judge",
     "load",
     "options_of",
+    "prepare",
     "summarise",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module(_LATE[name]), name)

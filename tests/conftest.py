@@ -1,4 +1,4 @@
-"""What holds for every test: a warning is an error, and none may hang.
+"""What holds for every test: a warning is an error, none may hang, and what needs a GPU is skipped without one.
 
 Here and not in pyproject.toml, because neither may end somebody's measurement.
 """
@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from bench.instruments.probe import why_unavailable
+
 _TESTS = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    no_gpu = why_unavailable("cuda:0")
     for item in items:
+        if no_gpu is not None and item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skip(reason=f"needs an NVIDIA GPU: {no_gpu[0]}"))
         if item.path.is_relative_to(_TESTS):
             # In front of the test's own filters: of several, the last one applied wins.
             item.add_marker(pytest.mark.filterwarnings("error"), append=False)

@@ -2,28 +2,31 @@ from __future__ import annotations
 
 import pytest
 
-from bench import UsageError
+from bench import MeasurementError, Variant
+from bench.records import Case
 from suites import check_inference
-from tests.factories import INFERENCE, TRAINING, make_run, make_trial
+from tests.factories import INFERENCE
 
 
-def test_the_reported_figure_is_that_of_the_baseline_of_inference():
-    run = make_run(
-        make_trial(TRAINING, 0.08), make_trial(INFERENCE, 0.02), make_trial(INFERENCE, 0.015, precision="amp_bf16")
-    )
-    assert check_inference.reported_seconds(run) == pytest.approx(0.02, rel=0.01)
+def test_the_plain_loop_times_steps_of_its_own():
+    turn = check_inference.plain_loop()
+    assert 1e-4 < turn(0.01) < 10
 
 
-def test_a_run_without_that_figure_is_refused():
-    with pytest.raises(UsageError, match="has no figure of inference"):
-        check_inference.reported_seconds(make_run(make_trial(TRAINING, 0.08)))
+def test_the_plain_process_has_a_turn_between_all_rounds_and_ends_when_closed():
+    plain = check_inference.PlainProcess(0.01)
+    plain.enrolling(Case(INFERENCE, Variant.of()), 0)
+    plain.round_done(0, 0, 2)
+    plain.round_done(0, 1, 2)
+    plain.close()
+    assert len(plain.turns_s) == 2
+    assert all(1e-4 < step_s < 10 for step_s in plain.turns_s)
+    with pytest.raises(MeasurementError, match="plain loop ended"):
+        plain.take_turn()
 
 
-def test_a_run_that_does_not_exist_ends_in_one_line(tmp_path, capsys):
-    assert check_inference.main(["--run", str(tmp_path / "nothing")]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_no_pairs_at_all_are_refused(capsys):
-    assert check_inference.main(["--pairs", "0"]) == 2
-    assert "--pairs 5" in capsys.readouterr().err
+def test_too_few_waves_are_refused(capsys):
+    with pytest.raises(SystemExit) as caught:
+        check_inference.main(["--waves", "1"])
+    assert caught.value.code == 2
+    assert "at least 2 waves" in capsys.readouterr().err

@@ -1,0 +1,56 @@
+"""What the README shows is what happens: its suite runs, its table is that of a stored run, its options exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bench import load
+from reports import console
+from reports.document import compose
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def _block(language: str) -> str:
+    match = re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    assert match is not None
+    return match[1]
+
+
+def test_the_suite_of_the_readme_measures_a_module_beside_the_shipped_ones(pytester: pytest.Pytester) -> None:
+    code = _block("python")
+    assert 12 <= len([line for line in code.splitlines() if line]) <= 18
+    suite = pytester.makepyfile(bench_layers=code)
+    shipped = ROOT / "suites" / "bench_inference.py"
+    result = pytester.runpytest_subprocess(
+        "--benchmark-only",
+        *("-k", "layer or inference and cpu-fp32]", "-p", "no:cacheprovider"),
+        *("--bench-waves=2", "--bench-rounds=3", f"--rootdir={pytester.path}", str(suite), str(shipped)),
+    )
+    result.assert_outcomes(passed=3, deselected=6)
+    (path,) = pytester.path.glob("out/*/run.json")
+    names = [trial.case.name for trial in load(path).trials]
+    assert names == ["layer[cpu-fp32-width512]", "layer[cpu-fp32-threads1-width512]", "inference[cpu-fp32]"]
+
+
+def test_the_table_of_the_readme_is_that_of_the_stored_run() -> None:
+    run = load(ROOT / "docs" / "example-run")
+    assert console.render(compose(run), 80) == _block("text")
+
+
+def test_every_option_of_the_readme_exists(pytester: pytest.Pytester) -> None:
+    shown = set(re.findall(r"--bench-[a-z]+", README))
+    known = set(re.findall(r"--bench-[a-z]+", pytester.runpytest_subprocess("--help").stdout.str()))
+    assert shown <= known
+    assert len(shown) > 8
+
+
+def test_the_commands_of_the_readme_are_those_of_continuous_integration() -> None:
+    commands = re.findall(r"^\$ (.*)$", README, re.MULTILINE)
+    assert ".venv/bin/pytest --benchmark-only" in commands[0]
+    assert commands[1].endswith(".venv/bin/pytest tests")
+    assert (ROOT / ".ci" / "run").read_text().rstrip().endswith(".venv/bin/pytest tests")
