@@ -6,6 +6,7 @@
     wave 2   hire | ...
     round    [ C ][ A ][ B ]      one block of every case, order drawn from the plan's seed
     block    thaw | dropped step | samples | freeze
+    energy   idle | one long block of every case | idle        at the end of a wave, where a sensor can be read
 
 A case that fails, or that this machine cannot run, costs its own figures only.
 """
@@ -26,14 +27,17 @@ from typing import NamedTuple, Protocol
 
 from bench.analysis.stopping import affordable_rounds, is_look, is_warm, may_leave
 from bench.errors import BenchError, MeasurementError, UnavailableError
-from bench.records import Case, Caveat, CaveatKind, Failure, Life, Plan, Proof, Sample, Skip, Trial
+from bench.instruments.power import Panel
+from bench.metering import Meter, SampledMeter
+from bench.records import Case, Caveat, CaveatKind, Failure, Life, Plan, Proof, Sample, SampleKind, Skip, Trial
+from bench.records.power import PowerLog
 from bench.workers.crew import Crew, Worker, WorkerError, hire
 from bench.workers.messages import Block, Build, Built, Finish, Finished, Prepare, Prepared, Sealed
 
 Hire = Callable[[int, str], Crew]
 
-#: At the start of a CUDA block so much is dropped: clocks idle down while other workers run.
-_CUDA_DROP_S = 0.1
+#: At the start of a block on CUDA, or of one for energy, so much is dropped: clocks idle down while others run.
+_DROP_S = 0.1
 #: More samples than this in a block tell nothing more; shorter steps are put into longer samples.
 _MOST_SAMPLES = 10
 _FINISH_LIMIT_S = 10.0
@@ -108,18 +112,26 @@ class GroupMeasurement:
         caches: Path,
         *,
         progress: Progress | None = None,
+        meter: Meter | None = None,
         hire: Hire = hire,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._plan = plan
         self._caches = caches
         self._progress = progress or Silence()
+        self._meter = meter or SampledMeter(Panel())
         self._hire = hire
         self._clock = clock
         self._dossiers = [_Dossier(case, index) for index, case in enumerate(cases)]
         self._random = random.Random(f"{plan.seed}:{cases[0].name}")
         self._rounds = plan.rounds
         self._predecessor: int | None = None
+        self._power: PowerLog | None = None
+
+    @property
+    def power(self) -> PowerLog | None:
+        """What the sensors said from the start to the end; None before the end."""
+        return self._power
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -138,6 +150,7 @@ class GroupMeasurement:
             KeyboardInterrupt: the user interrupted; what was measured stands, marked INTERRUPTED.
         """
         wave = 0
+        self._meter.start()
         try:
             for wave in range(self._plan.waves):
                 if not any(dossier.active for dossier in self._dossiers):
@@ -154,6 +167,8 @@ class GroupMeasurement:
                 if dossier.active:
                     dossier.doubt(CaveatKind.INTERRUPTED, waves=wave, planned=self._plan.waves)
             raise
+        finally:
+            self._power = self._meter.stop()
 
     def _run_wave(self, wave: int) -> None:
         begin = self._clock()
@@ -161,6 +176,7 @@ class GroupMeasurement:
         with closing(self._hire(len(staff), self._plan.start)) as crew:
             workers = {dossier.index: worker for dossier, worker in zip(staff, crew.workers, strict=True)}
             for dossier in staff:
+                self._meter.employ(workers[dossier.index].pid)
                 self._progress.enrolling(dossier.case, wave)
                 self._attempt(dossier, workers[dossier.index], wave, "set-up", self._enrol)
             if wave == 0:
@@ -168,6 +184,8 @@ class GroupMeasurement:
             for round_ in range(self._rounds):
                 self._run_round(wave, round_, workers)
                 self._progress.round_done(wave, round_, self._rounds)
+            if self._meter.measures:
+                self._run_energy_round(wave, workers)
             for dossier in staff:
                 self._attempt(dossier, workers[dossier.index], wave, "finish", self._dismiss)
 
@@ -194,6 +212,8 @@ class GroupMeasurement:
         )
         built = worker.ask(request, Built, plan.build_limit_s)
         worker.freeze()
+        stop_s = built.start_s + built.build_s + built.first_step_s
+        self._meter.set_up(dossier.case.name, wave, built.start_s, stop_s)
         warm_up = self._warm_up(worker)
         dossier.items = built.items
         dossier.proofs = _worst(dossier.proofs, tuple(built.proofs))
@@ -267,19 +287,38 @@ class GroupMeasurement:
                 dossier.doubt(CaveatKind.CUT_TO_BUDGET, rounds=self._rounds, planned=self._plan.rounds)
 
     def _run_round(self, wave: int, round_: int, workers: dict[int, Worker]) -> None:
+        for position, dossier in enumerate(self._drawn()):
+            self._attempt(dossier, workers[dossier.index], wave, "measure", self._run_block, round_, position)
+
+    def _drawn(self) -> list[_Dossier]:
+        """The cases still in it, in a new order."""
         order = [dossier for dossier in self._dossiers if dossier.active]
         self._random.shuffle(order)
-        for position, dossier in enumerate(order):
-            self._attempt(dossier, workers[dossier.index], wave, "measure", self._run_block, round_, position)
+        return order
+
+    def _run_energy_round(self, wave: int, workers: dict[int, Worker]) -> None:
+        self._meter.idle(wave, self._plan.idle_s)
+        for position, dossier in enumerate(self._drawn()):
+            self._attempt(dossier, workers[dossier.index], wave, "energy", self._run_energy_block, position)
+        self._meter.idle(wave, self._plan.idle_s)
 
     def _run_block(self, dossier: _Dossier, worker: Worker, wave: int, round_: int, position: int) -> None:
         if dossier.block is None:
             msg = f"{dossier.case.name} has no block to run; it was not enrolled"
             raise MeasurementError(msg)
-        sealed = self._thawed(worker, dossier.block)
+        self._keep(dossier, worker, dossier.block, Sample(wave, round_, position, None, 0.0, 1, 0.0, None))
+
+    def _run_energy_block(self, dossier: _Dossier, worker: Worker, wave: int, position: int) -> None:
+        block = shape_energy_block(self._plan, dossier.step_s)
+        self._keep(dossier, worker, block, Sample(wave, 0, position, None, 0.0, 1, 0.0, None, SampleKind.ENERGY))
+
+    def _keep(self, dossier: _Dossier, worker: Worker, block: Block, where: Sample) -> None:
+        """Run a block and keep its samples; ``where`` has all of a sample but what the worker answers."""
         dossier.samples += [
-            Sample(wave, round_, position, self._predecessor, start_s, dossier.block.steps, host_s, device_s)
-            for start_s, host_s, device_s in sealed.samples
+            where._replace(
+                predecessor=self._predecessor, start_s=start_s, steps=block.steps, host_s=host_s, device_s=device_s
+            )
+            for start_s, host_s, device_s in self._thawed(worker, block).samples
         ]
         self._predecessor = dossier.index
 
@@ -323,7 +362,12 @@ def shape_block(plan: Plan, device: str, step_s: float) -> Block:
     length_s = plan.block_length_s(device)
     steps = max(1, math.ceil(max(plan.sample_s, length_s / _MOST_SAMPLES) / step_s))
     samples = max(1, math.ceil(length_s / (steps * step_s)))
-    return Block(steps=steps, samples=samples, drop_steps=1, drop_s=_CUDA_DROP_S if on_cuda else 0.0)
+    return Block(steps=steps, samples=samples, drop_steps=1, drop_s=_DROP_S if on_cuda else 0.0)
+
+
+def shape_energy_block(plan: Plan, step_s: float) -> Block:
+    """One sample of at least ``energy_block_s``, after a tenth of a second that is dropped."""
+    return Block(steps=max(1, math.ceil(plan.energy_block_s / step_s)), samples=1, drop_steps=1, drop_s=_DROP_S)
 
 
 def source_of(import_name: str) -> str | None:

@@ -79,6 +79,13 @@ def _shape(text: str) -> tuple[int, int, int]:
     return channels, height, width
 
 
+def _power(text: str) -> str:
+    from bench.instruments.panel import parse_power
+
+    parse_power(text)  # raises a UsageError of its own, in a sentence
+    return text
+
+
 def _start(text: str) -> str:
     if text not in WORKER_STARTS:
         raise ValueError
@@ -107,6 +114,11 @@ _PLAN_OPTIONS: Mapping[str, _Option] = {
     "band": _Option(_fraction, "a fraction, like 1% or 0.01", "differences that do not matter (default 1%%)"),
     "seed": _Option(
         int, "a whole number", "seed of the block order and of torch in the workers (default: drawn, recorded)"
+    ),
+    "power": _Option(
+        _power,
+        "auto, off, nvml[:INDEX,...], rapl or tdp:WATTS",
+        "what to read energy by: auto, off, nvml[:INDEX,...], rapl, tdp:WATTS, joined by + (default auto)",
     ),
     "start": _Option(_start, "one of " + ", ".join(WORKER_STARTS), "how workers are started (default fork_server)"),
 }

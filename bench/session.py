@@ -13,7 +13,9 @@ from pathlib import Path
 from bench import storage
 from bench.errors import MeasurementError, StorageError, UnavailableError, UsageError
 from bench.instruments import probe
+from bench.instruments.panel import open_panel, parse_power
 from bench.measurement import GroupMeasurement, prepare
+from bench.metering import SampledMeter
 from bench.options import Options
 from bench.progress import shown
 from bench.records import Case, Run, Skip, Trial
@@ -69,6 +71,7 @@ class Session:
             MeasurementError: preparing failed.
         """
         self._check_output()
+        open_panel(parse_power(self.options.plan.power)).close()  # a GPU that is not there is said now
         for group in self._groups.values():
             try:
                 prepare(group, self.options.plan)
@@ -98,12 +101,14 @@ class Session:
         title = f"{case.workload.name} on {case.variant.device}"
         folder = Path(self._caches.name) / str(len(self._measured))
         self._measured.add(case.group)
-        with shown(title, len(cases), self.options.plan, quiet=self._quiet) as progress:
-            measurement = GroupMeasurement(cases, self.options.plan, folder, progress=progress)
+        plan = self.options.plan
+        meter = SampledMeter(open_panel(parse_power(plan.power)))
+        with shown(title, len(cases), plan, quiet=self._quiet) as progress:
+            measurement = GroupMeasurement(cases, plan, folder, progress=progress, meter=meter)
             try:
                 measurement.run()
             finally:
-                self._keep(measurement.trials, measurement.skips)
+                self._keep(measurement)
 
     def run_once(self, case: Case) -> None:
         """Build a case in a worker and take one step, for ``--benchmark-disable``; nothing is kept.
@@ -129,11 +134,13 @@ class Session:
         self._caches.cleanup()
         return self._run
 
-    def _keep(self, trials: Sequence[Trial], skips: Sequence[Skip]) -> None:
+    def _keep(self, measurement: GroupMeasurement) -> None:
+        trials, power = measurement.trials, measurement.power
         self._results.update({trial.case: trial for trial in trials})
-        self._results.update({skip.case: skip for skip in skips})
+        self._results.update({skip.case: skip for skip in measurement.skips})
         run = self._run or self._new_run()
-        self._save(replace(run, trials=(*run.trials, *trials), skips=self._skips()))
+        logs = (*run.power, *([power] if power is not None else []))
+        self._save(replace(run, trials=(*run.trials, *trials), skips=self._skips(), power=logs))
 
     def _skips(self) -> tuple[Skip, ...]:
         return tuple(result for result in self._results.values() if isinstance(result, Skip))

@@ -18,9 +18,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from bench.analysis import Row
 from reports.document import Section
 from reports.figures import Bounds, bounds, percent
 from reports.standing import Standing, standing
+from reports.tables import energy_per_item
 from reports.text import shortened
 
 _WIDTH_IN = 5.4  # at which its text is as large as the page's small print on a telephone
@@ -92,11 +94,39 @@ def speedup_chart(section: Section, prefix: str, band: float) -> str | None:
     )
 
 
+def energy_chart(section: Section, prefix: str) -> str | None:
+    """Joules per item as bars from zero, each with its interval; None where no energy was measured.
+
+    What a model estimated is not drawn: a picture outlives the note beneath it.
+    """
+    marks = _marks(section, "energy")
+    if not marks:
+        return None
+    unit = next(column.under for column in section.table.columns if column.key == "energy")
+    return _svg(
+        lambda axes: _draw_rates(axes, marks),
+        marks,
+        prefix,
+        f"Energy, {section.table.title}",
+        f"Bars with confidence intervals, in {unit}",
+    )
+
+
+def _figure_of(row: Row, key: str) -> Bounds | None:
+    energy = energy_per_item(row)
+    figures = {
+        "rate": row.throughput,
+        "speedup": row.comparison,
+        "energy": None if energy is None or energy.estimated else energy,
+    }
+    return bounds(figures[key])
+
+
 def _marks(section: Section, key: str) -> tuple[_Mark, ...]:
     index = [column.key for column in section.table.columns].index(key)
     marks = []
     for row, line in zip(section.group.rows, section.table.lines, strict=True):
-        known = bounds(row.throughput if key == "rate" else row.comparison)
+        known = _figure_of(row, key)
         if known is not None:
             stands = standing(row)
             suffix = f" ({stands.value})" if stands in (Standing.STRUCK, Standing.FAILED, Standing.BASELINE) else ""

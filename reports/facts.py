@@ -59,6 +59,12 @@ def method_table(plan: Plan) -> Table:
             ("noise band", f"±{percent(plan.band)}", "differences below this do not count"),
             ("precision asked for", f"±{percent(plan.precision)}", "of each speed-up, else its row says imprecise"),
             ("order", f"seed {plan.seed}", "from which the order of every round is drawn"),
+            (
+                "energy block",
+                f"≥ {quantity(plan.energy_block_s, 's')}",
+                "of every case in each wave, where a sensor can be read",
+            ),
+            ("sensors", plan.power, "asked for; what could not be read is named in the notes"),
             ("processes", plan.start.replace("_", " "), starts.get(plan.start, "")),
         ),
     )

@@ -6,19 +6,22 @@ from collections.abc import Iterator
 
 import pandas
 
-from bench.analysis import Comparison, Estimate, Group, Row, summarise
+from bench.analysis import Comparison, EnergyEstimate, Estimate, Group, Row, TrialEnergy, summarise
+from bench.analysis.energy import ComponentEnergy
 from bench.records import Run, Skip
 from reports.standing import Standing, standing
 from reports.text import one_line
 from reports.wording import of_strike
 
 #: The columns of :func:`frame`, in order. ``interval`` says what ``low`` and ``high`` are: the bounds of a
-#: confidence interval, or the smallest and largest value of all waves.
+#: confidence interval, or the smallest and largest value of all waves. ``systematic_low`` and ``systematic_high``
+#: say where the truth may lie if a sensor's gain is off. ``origin`` is "measured" or "estimated".
 COLUMNS = (
     "run", "started", "workload", "device", "case", "baseline", "metric", "value", "low", "high", "interval",
-    "confidence", "unit", "n", "verdict", "status", "reason", "caveats",
+    "confidence", "systematic_low", "systematic_high", "unit", "n", "origin", "components", "verdict", "status",
+    "reason", "caveats",
 )  # fmt: skip
-_NUMBERS = ("value", "low", "high", "confidence", "n")
+_NUMBERS = ("value", "low", "high", "confidence", "systematic_low", "systematic_high", "n")
 #: A cell that begins with one of these is a formula to a spreadsheet.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -73,6 +76,40 @@ def _of_row(group: Group, row: Row) -> Iterator[_Values]:
     yield {**case, **_metric("set-up cold", "s", row.set_up_cold)}
     yield {**case, **_metric("set-up warm", "s", row.set_up_warm)}
     yield {**case, **_metric("peak memory", "B", row.peak_memory)}
+    yield from ({**case, **metric} for metric in _energies(row))
+
+
+def _energies(row: Row) -> Iterator[_Values]:
+    """Energy and power of all measured components together; each metric is there, known or not."""
+    energy = row.energy
+    total = None if energy is None else energy.total
+    one = row.trial.case.workload.items.removesuffix("s") or "item"
+    verdict = row.energy_verdict.value if row.energy_verdict is not None else None
+    yield _metric(f"energy per {one}", "J", None if energy is None else energy.per_item)
+    yield _metric("energy per step", "J", None if total is None else total.gross)
+    yield _metric("energy per step, net of idle", "J", None if total is None else total.net)
+    yield _metric("mean power", "W", None if total is None else total.power)
+    yield {"metric": "idle power", "unit": "W", "value": None if total is None else total.idle_w, **_origin(total)}
+    yield {"metric": "peak power", "unit": "W", "value": _peak(energy), **_origin(total)}
+    yield _metric("energy-delay product", "J·s", None if energy is None else energy.energy_delay)
+    yield _metric("set-up energy cold", "J", None if energy is None else energy.set_up_cold)
+    yield _metric("set-up energy warm", "J", None if energy is None else energy.set_up_warm)
+    yield {**_speedup(row.energy_comparison), "metric": "times less energy", **_origin(total), "verdict": verdict}
+
+
+def _peak(energy: TrialEnergy | None) -> float | None:
+    """The highest power of any one component: peaks of several do not fall together."""
+    peaks = [] if energy is None else [part.peak_w for part in energy.components if part.peak_w is not None]
+    return max(peaks, default=None)
+
+
+def _origin(total: ComponentEnergy | None) -> _Values:
+    if total is None or total.gross is None:
+        return {}
+    return {
+        "origin": "estimated" if total.gross.estimated else "measured",
+        "components": " + ".join(total.gross.components),
+    }
 
 
 def _of_skip(skip: Skip) -> _Values:
@@ -90,7 +127,16 @@ def _metric(name: str, unit: str, estimate: Estimate | None) -> _Values:
         return {"metric": name, "unit": unit}
     kind = "range" if estimate.confidence is None else "confidence"
     known = kind if estimate.low is not None else None
+    energy: _Values = {}
+    if isinstance(estimate, EnergyEstimate):
+        energy = {
+            "systematic_low": estimate.systematic_low,
+            "systematic_high": estimate.systematic_high,
+            "origin": "estimated" if estimate.estimated else "measured",
+            "components": " + ".join(estimate.components),
+        }
     return {
+        **energy,
         "metric": name,
         "value": estimate.value,
         "low": estimate.low,

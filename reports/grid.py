@@ -6,7 +6,8 @@
     narrow   case   time            rate            speed-up            verdict   set-up   memory
                     interval        interval        interval            notes     warm
 
-Where even the narrow form does not fit, gaps shrink; then peak memory is left out, then set-up, then the rate.
+Where even the narrow form does not fit, gaps shrink; then peak memory is left out, then set-up, then the rate, then
+the ratio of energies.
 """
 
 from __future__ import annotations
@@ -36,7 +37,13 @@ _NAME_WIDTH = 44  # a longer name is folded in any case
 _NAME_WIDTH_LEAST = 16  # and none is folded to less than this to make room
 _HEADING_WIDTH = 20
 #: What is left out, one step after the other, until the rest fits.
-_DISPENSABLE: tuple[tuple[str, ...], ...] = ((), ("memory",), ("setup", "memory"), ("rate", "setup", "memory"))
+_DISPENSABLE: tuple[tuple[str, ...], ...] = (
+    (),
+    ("memory",),
+    ("setup", "memory"),
+    ("rate", "setup", "memory"),
+    ("rate", "saving", "setup", "memory"),
+)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class _Pictured:
     section: Section
     rates: Markup | None
     speedups: Markup | None
+    energies: Markup | None
 
 
 def render(document: Document) -> str:
@@ -58,7 +59,8 @@ def _pictured(section: Section, number: int, band: float) -> _Pictured:
 
     rates = charts.rate_chart(section, f"rate{number}")
     speedups = charts.speedup_chart(section, f"speedup{number}", band)
-    return _Pictured(section, *(None if svg is None else _drawn(svg) for svg in (rates, speedups)))
+    energies = charts.energy_chart(section, f"energy{number}")
+    return _Pictured(section, *(None if svg is None else _drawn(svg) for svg in (rates, speedups, energies)))
 
 
 def _drawn(svg: str) -> Markup:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 from reports.document import Document
+from reports.figures import DASH
 from reports.tables import Align, Cell, Note, Role, Table
 
 #: Every ASCII character that begins or ends any markup, HTML and autolinks among it.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$@!])")
 #: Figures that may not be quoted under their row's name.
-_STRUCK = frozenset({"case", "time", "rate", "speedup"})
+_STRUCK = frozenset({"case", "time", "rate", "speedup", "energy", "saving"})
 #: What would begin a list, a quotation or a rule at the start of a cell or an item: a sign, or a number with a dot.
 _START = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))([-+=.)])")
 
@@ -67,7 +68,7 @@ def _heading(heading: str, under: str) -> str:
 
 def _cell(cell: Cell, *, struck: bool) -> str:
     parts = [escaped(part) for part in (cell.text, cell.detail) if part]
-    if struck:
+    if struck and cell.text != DASH:
         parts = [f"~~{part}~~" for part in parts]
     if cell.role is Role.WINNER:
         parts = [f"**{part}**" for part in parts]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.analysis import Comparison, Group, Row
-from bench.records import Plan, Run
+from bench.analysis import Comparison, Group, Row, Verdict
+from bench.records import CaveatKind, Plan, Run
 from reports.figures import bounds, percent, ratio_scale
 from reports.standing import Standing, standing
 from reports.text import listed, one_line
-from reports.wording import of_caveat
+from reports.wording import OF_ENERGY, of_caveat
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ def summarised(groups: tuple[Group, ...], run: Run) -> tuple[str, ...]:
         return ("This run holds no cases: nothing was selected, or it ended before the first.",)
     named = tuple(zip(titles(groups), groups, strict=True))
     sentences = [_fastest(title, group) for title, group in named]
+    sentences += [sentence for title, group in named if (sentence := _least_energy(title, group))]
+    sentences += _unmeasured_energy(groups)
     sentences += _of_standing(named, Standing.SAME, f"Not different from the baseline by more than {_band(run.plan)}")
     sentences += _of_standing(named, Standing.UNSURE, "Undecided, so neither faster nor slower may be said of")
     sentences += _without_verdict(named, run)
@@ -73,13 +75,45 @@ def _fastest(title: str, group: Group) -> str:
     rivals = f"; the interval of {listed(close)} overlaps with it, so the two are not ranked" if close else ""
     if len(close) > 1:
         rivals = f"; the intervals of {listed(close)} overlap with it, so they are not ranked"
-    doubts = tuple(dict.fromkeys(of_caveat(caveat).label for caveat in row.caveats))
+    doubts = tuple(dict.fromkeys(of_caveat(caveat).label for caveat in row.caveats if caveat.kind not in OF_ENERGY))
     doubt = f" Its caveats: {listed(doubts)}." if doubts else ""
     return (
         f"{_capital(title)}: {_name(row)} is {_speedup(comparison)} times as fast as {_case(group)} "
         f"({percent(comparison.confidence)} interval {_interval(comparison)}), "
         f"the largest speed-up shown{rivals}.{doubt}"
     )
+
+
+def _least_energy(title: str, group: Group) -> str | None:
+    """Which setting takes the least energy; None where none was measured."""
+    if not any(row.energy_verdict for row in group.rows):
+        return None
+    savers = [
+        (row, row.energy_comparison)
+        for row in group.rows
+        if row.energy_comparison is not None and row.energy_verdict is Verdict.FASTER
+    ]
+    if not savers:
+        return f"{_capital(title)}: no setting was shown to take less energy than {_case(group)}."
+    row, ratio = max(savers, key=lambda saver: saver[1].speedup)
+    return (
+        f"{_capital(title)}: {_name(row)} takes {_speedup(ratio)} times less energy than {_case(group)} "
+        f"({percent(ratio.confidence)} interval {_interval(ratio)}), the largest saving shown."
+    )
+
+
+def _unmeasured_energy(groups: tuple[Group, ...]) -> list[str]:
+    """Why there is no energy, or why it decides nothing."""
+    rows = [row for group in groups for row in group.rows if row.energy is not None]
+    known = [row.energy.per_item for row in rows if row.energy is not None and row.energy.per_item is not None]
+    if known:
+        estimated = any(estimate.estimated for estimate in known)
+        return ["Energy figures are estimates of a model and decide nothing."] if estimated else []
+    lacks = [caveat for row in rows for caveat in row.caveats if caveat.kind is CaveatKind.NO_SENSOR]
+    if not lacks:
+        return []
+    figures = dict(lacks[0].figures)
+    return [f"Energy was not measured: {one_line(figures['reason'])}. To have it: {one_line(figures['fix'])}."]
 
 
 def _no_winner(group: Group) -> str:

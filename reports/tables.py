@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.analysis import Estimate, Group, Row
+from bench.analysis import EnergyEstimate, Estimate, Group, Row
 from bench.records import CaveatKind, Plan, Run, Skip
 from bench.units import quantity
 from reports.figures import DASH, Scale, bounds, column_scale, percent, ratio_scale
 from reports.standing import Standing, standing
 from reports.text import listed, one_line, plain_lines
-from reports.wording import CAVEATS, of_caveat, of_failure
+from reports.wording import CAVEATS, ENERGY_VERDICTS, of_caveat, of_failure
 
 
 class Align(enum.Enum):
@@ -104,34 +104,25 @@ def group_table(group: Group, title: str, plan: Plan) -> Table:
     times = column_scale([bounds(row.time_per_step) for row in group.rows], "s")
     rate_unit = f"{one_line(group.workload.items)}/s"
     rates = column_scale([bounds(row.throughput) for row in group.rows], rate_unit)
+    energies = column_scale([bounds(energy_per_item(row)) for row in group.rows], "J")
     ratios = ratio_scale([bounds(row.comparison) for row in group.rows])
-    columns = (
-        Column("case", "case"),
-        Column("time", "time per step", times.unit, Align.RIGHT),
-        Column("rate", rate_unit, "", Align.RIGHT),
-        Column("speedup", "speed-up", "× baseline", Align.RIGHT),
-        Column("verdict", "verdict"),
-        Column("setup", "set-up", "cold / warm", Align.RIGHT),
-        Column("memory", "memory", "peak", Align.RIGHT),
-        Column("notes", "notes"),
-    )
-    table_lines = tuple(
-        _line(
-            row,
-            (
-                _name(row),
-                _figure(row.time_per_step, times),
-                _figure(row.throughput, rates),
-                _speedup(row, ratios),
-                _verdict(row),
-                _set_up(row),
-                _memory(row),
-                Cell(" ".join(marks[kind] for kind in _kinds([row])), role=Role.MUTED),
-            ),
-        )
-        for row in group.rows
-    )
-    return Table(title, columns, table_lines, notes, _legend(group, plan))
+    savings = ratio_scale([bounds(row.energy_comparison) for row in group.rows])
+    columns: dict[Column, Callable[[Row], Cell]] = {
+        Column("case", "case"): _name,
+        Column("time", "time per step", times.unit, Align.RIGHT): lambda row: _figure(row.time_per_step, times),
+        Column("rate", rate_unit, "", Align.RIGHT): lambda row: _figure(row.throughput, rates),
+        Column("speedup", "speed-up", "× baseline", Align.RIGHT): lambda row: _speedup(row, ratios),
+        Column("verdict", "verdict"): _verdict,
+        Column("energy", "energy", f"{energies.unit}/{_one(group)}", Align.RIGHT): lambda row: _energy(row, energies),
+        Column("saving", "energy", "× less", Align.RIGHT): lambda row: _saving(row, savings),
+        Column("setup", "set-up", "cold / warm", Align.RIGHT): _set_up,
+        Column("memory", "memory", "peak", Align.RIGHT): _memory,
+        Column("notes", "notes"): lambda row: Cell(" ".join(marks[kind] for kind in _kinds([row])), role=Role.MUTED),
+    }
+    if not any(row.energy_comparison for row in group.rows):
+        columns = {column: cell for column, cell in columns.items() if column.key != "saving"}
+    table_lines = tuple(_line(row, tuple(cell(row) for cell in columns.values())) for row in group.rows)
+    return Table(title, tuple(columns), table_lines, notes, _legend(group, plan))
 
 
 def skip_table(skips: Sequence[Skip]) -> Table:
@@ -187,6 +178,36 @@ def _speedup(row: Row, column: Scale) -> Cell:
     return Cell(column.number(row.comparison.speedup), column.interval(row.comparison.low, row.comparison.high))
 
 
+def energy_per_item(row: Row) -> EnergyEstimate | None:
+    """Gross joules per item of all measured components; None where nothing could be read."""
+    return None if row.energy is None else row.energy.per_item
+
+
+def _energy(row: Row, column: Scale) -> Cell:
+    """An estimate is marked in the very cell, so that it cannot be quoted without."""
+    known = energy_per_item(row)
+    if known is None:
+        return Cell(DASH, role=Role.MUTED)
+    if known.estimated:
+        return Cell(f"≈ {column.number(known.value)}", "estimate", Role.MUTED)
+    return Cell(column.number(known.value), column.interval(known.low, known.high))
+
+
+def _saving(row: Row, column: Scale) -> Cell:
+    ratio = row.energy_comparison
+    if ratio is None:
+        return Cell(DASH, role=Role.MUTED)
+    if row.energy_verdict is None:
+        return Cell(column.number(ratio.speedup), "no verdict", Role.MUTED)
+    number = f"{column.number(ratio.speedup)} {ENERGY_VERDICTS[row.energy_verdict]}"
+    return Cell(number, column.interval(ratio.low, ratio.high), _ROLES[Standing[row.energy_verdict.name]])
+
+
+def _one(group: Group) -> str:
+    """What one item of the workload is called."""
+    return "image" if group.workload.items == "images" else "item"
+
+
 def _verdict(row: Row) -> Cell:
     stands = standing(row)
     return Cell(stands.value, role=_ROLES[stands])
@@ -233,4 +254,24 @@ def _legend(group: Group, plan: Plan) -> str:
     return (
         f"Baseline: {one_line(group.baseline.variant.id)}. With each figure its {percent(plan.confidence)} interval "
         f"{evidence}; a speed-up above 1 is faster. Set-up (cold, then warm) lasts to the end of the first step."
+        f"{_energy_legend(group)}"
+    )
+
+
+def _energy_legend(group: Group) -> str:
+    """What the energy is the energy of, and how far off its sensors may be; nothing where none was read."""
+    known = next((known for row in group.rows if (known := energy_per_item(row)) is not None), None)
+    if known is None:
+        return ""
+    sources = listed(
+        tuple(dict.fromkeys(f"{one_line(c)} ({s})" for c, s in zip(known.components, known.sources, strict=True)))
+    )
+    sentence = f" Energy is that of {sources}, idle included"
+    if known.estimated:
+        return f"{sentence}: an estimate, no measurement."
+    if known.systematic_low is None or known.systematic_high is None:
+        return f"{sentence}; how far its sensors are off is not known, which cancels in ratios only."
+    low, high = (bound / known.value - 1 for bound in (known.systematic_low, known.systematic_high))
+    return (
+        f"{sentence}; beyond its interval all of it may be off by {low:+.0%} to {high:+.0%}, which cancels in ratios."
     )

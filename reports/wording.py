@@ -223,3 +223,25 @@ def _said(name: str, value: float | str) -> str:
 
 def _bare(sentence: str) -> str:
     return one_line(sentence).strip().rstrip(".")
+
+
+#: What a verdict says of energy, where less is better.
+ENERGY_VERDICTS: Mapping[Verdict, str] = {
+    Verdict.FASTER: "LESS",
+    Verdict.SLOWER: "MORE",
+    Verdict.SAME: "SAME",
+    Verdict.UNSURE: "UNSURE",
+}
+#: Doubts about energy alone: a speed is none the worse for them.
+OF_ENERGY = frozenset(
+    {
+        CaveatKind.NO_SENSOR,
+        CaveatKind.WINDOW_TOO_SHORT,
+        CaveatKind.ESTIMATED,
+        CaveatKind.SENSOR_LOST,
+        CaveatKind.SENSOR_STALLED,
+        CaveatKind.COUNTERS_DISAGREE,
+        CaveatKind.WHOLE_GPU,
+        CaveatKind.SPEED_DISAGREES,
+    }
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bench.records import (
     Case,
@@ -13,11 +14,13 @@ from bench.records import (
     Proof,
     Run,
     Sample,
+    SampleKind,
     Skip,
     Trial,
     Variant,
     Workload,
 )
+from bench.records.power import Component, Part, PowerLog, PowerTrace, Reading, SourceKind, Span, SpanKind
 
 TRAINING = Workload("training", "suites.training:build", "suites.training:prepare", (("data", "digits"),), "images")
 INFERENCE = Workload("inference", "suites.inference:build", "suites.inference:prepare", (("data", "digits"),), "images")
@@ -82,3 +85,47 @@ def make_run(*trials: Trial, skips: Sequence[Skip] = (), plan: Plan | None = Non
         skips=tuple(skips),
         duration_s=312.5,
     )
+
+
+def with_energy(run: Run, watts: Sequence[float], *, idle_w: float = 10.0, estimated: bool = False) -> Run:
+    """The run with an energy block of each trial in each wave, at a constant power each, and the counter's log.
+
+    ::
+
+        100 wave + 40 s: idle, 3 s | + 50 s: trial 0, 2 s | + 53 s: trial 1, 2 s | ...
+    """
+    levels: list[tuple[float, float, float]] = []  # start, stop, watts
+    trials = []
+    for index, (trial, power_w) in enumerate(zip(run.trials, watts, strict=True)):
+        step_s = trial.samples[0].step_s
+        steps = math.ceil(2 / step_s)
+        starts = {sample.wave: 100.0 * sample.wave + 50 + 3 * index for sample in trial.samples}
+        blocks = [
+            Sample(wave, 0, index, None, start_s, steps, steps * step_s, None, SampleKind.ENERGY)
+            for wave, start_s in starts.items()
+        ]
+        levels += [(block.start_s - 0.3, block.start_s + block.host_s, power_w) for block in blocks]
+        trials.append(replace(trial, samples=(*trial.samples, *blocks)))
+    waves = sorted({sample.wave for trial in trials for sample in trial.samples})
+    spans = tuple(Span(SpanKind.IDLE, wave, 100.0 * wave + 40, 100.0 * wave + 43) for wave in waves)
+    stop_s = 100.0 * (max(waves) + 1)
+    trace = PowerTrace(
+        Component(Part.CPU, "cpu package 0") if estimated else Component(Part.GPU, "GPU-1"),
+        "tdp model" if estimated else "nvml counter",
+        SourceKind.MODEL if estimated else SourceKind.COUNTER,
+        "J",
+        0.001,
+        period_s=0.1,
+        readings=_counter(levels, idle_w, stop_s),
+    )
+    return replace(run, trials=tuple(trials), power=(PowerLog(0.0, stop_s, traces=(trace,), spans=spans),))
+
+
+def _counter(levels: Sequence[tuple[float, float, float]], idle_w: float, stop_s: float) -> tuple[Reading, ...]:
+    """A counter of joules that speaks every tenth of a second."""
+    readings, energy_j = [], 0.0
+    for tick in range(1, round(stop_s * 10)):
+        middle_s = (tick - 0.5) / 10
+        energy_j += 0.1 * next((watts for start_s, end_s, watts in levels if start_s <= middle_s < end_s), idle_w)
+        readings.append(Reading(tick / 10 - 0.001, tick / 10, energy_j))
+    return tuple(readings)

@@ -20,7 +20,7 @@ OURS = ("bench", "joulemark", "reports", "suites", "tests")
 
 _GROUND = ("bench.units", "bench.errors")
 _FACTS = (*_GROUND, "bench.records")
-_WORKS = ("bench.workers", "bench.measurement", "bench.profiling", "bench.storage")
+_WORKS = ("bench.workers", "bench.measurement", "bench.metering", "bench.profiling", "bench.storage")
 
 #: What each room may import of ours, the longest name first that fits; a name stands for all below it.
 LAYERS: dict[str, tuple[str, ...]] = {

@@ -1,15 +1,18 @@
 """Pure functions of records: no clock, no hardware, no words."""
 
 from bench.analysis.comparison import Comparison, Verdict, compare, judge
+from bench.analysis.energy import EnergyEstimate, TrialEnergy
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
 from bench.analysis.quality import caveats
 from bench.analysis.summary import Group, Row, summarise
 
 __all__ = [
     "Comparison",
+    "EnergyEstimate",
     "Estimate",
     "Group",
     "Row",
+    "TrialEnergy",
     "Verdict",
     "caveats",
     "compare",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.analysis.comparison import Comparison, Verdict, compare, judge
+from bench.analysis.energy import TrialEnergy, compare_energy, energy_of
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
 from bench.analysis.quality import caveats
+from bench.errors import ComparisonError
 from bench.records import Case, Caveat, Plan, Run, Trial, Workload
+from bench.records.power import PowerLog
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,9 @@ class Row:
     set_up_warm: Estimate | None
     peak_memory: Estimate | None
     comparison: Comparison | None  # None for the baseline itself, and where there is nothing to compare
+    energy: TrialEnergy | None  # None where nothing was asked to be read
+    energy_comparison: Comparison | None  # "speedup" here is how many times less energy per item
+    energy_verdict: Verdict | None  # FASTER means less energy; None for estimates, which decide nothing
     verdict: Verdict | None  # None as well where the case failed or its label was not honoured: such a row cannot win
     caveats: tuple[Caveat, ...]
 
@@ -39,33 +46,63 @@ class Group:
 def summarise(run: Run) -> tuple[Group, ...]:
     """The groups of a run in the order they were measured."""
     return tuple(
-        Group(workload, device, trials[0].case, _rows(trials, run.plan))
+        Group(workload, device, trials[0].case, _rows(trials, run.plan, run.log_of(trials)))
         for (workload, device), trials in run.groups().items()
     )
 
 
-def _rows(trials: tuple[Trial, ...], plan: Plan) -> tuple[Row, ...]:
+def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[Row, ...]:
     baseline = trials[0]
-    comparisons = {trial.case: compare(trial, baseline, plan.confidence) for trial in trials[1:]}
-    sound = [trial for trial in trials[1:] if trial.honoured and trial.failure is None]
-    eligible = [c for trial in sound if (c := comparisons[trial.case]) is not None]
-    judged = judge(eligible, plan.band) if baseline.honoured else ()
-    verdicts = {comparison.case: verdict for comparison, verdict in zip(eligible, judged, strict=False)}
+    sound = frozenset(trial.case for trial in trials if trial.honoured and trial.failure is None)
+    times = {trial.case: compare(trial, baseline, plan.confidence) for trial in trials[1:]}
+    energies = {} if log is None else {trial.case: energy_of(trial, log, plan.confidence) for trial in trials}
+    ratios = {} if log is None else _energy_ratios(trials, log, plan)
+    eligible = sound if baseline.case in sound else frozenset()
+    verdicts = _verdicts(times, eligible, plan)
+    energy_verdicts = _verdicts(ratios, frozenset(case for case in eligible if _measured(energies, case)), plan)
     return tuple(
-        _row(trial, trial is baseline, comparisons.get(trial.case), verdicts.get(trial.case), plan) for trial in trials
+        Row(
+            trial=trial,
+            is_baseline=trial is baseline,
+            time_per_step=time_per_step(trial, plan.confidence),
+            throughput=throughput(trial, plan.confidence),
+            set_up_cold=set_up(trial, cold=True),
+            set_up_warm=set_up(trial, cold=False),
+            peak_memory=peak_memory(trial),
+            comparison=times.get(trial.case),
+            energy=energies.get(trial.case),
+            energy_comparison=ratios.get(trial.case),
+            energy_verdict=energy_verdicts.get(trial.case),
+            verdict=verdicts.get(trial.case),
+            caveats=(
+                *caveats(trial, times.get(trial.case), plan),
+                *(energies[trial.case].caveats if trial.case in energies else ()),
+            ),
+        )
+        for trial in trials
     )
 
 
-def _row(trial: Trial, is_baseline: bool, comparison: Comparison | None, verdict: Verdict | None, plan: Plan) -> Row:
-    return Row(
-        trial=trial,
-        is_baseline=is_baseline,
-        time_per_step=time_per_step(trial, plan.confidence),
-        throughput=throughput(trial, plan.confidence),
-        set_up_cold=set_up(trial, cold=True),
-        set_up_warm=set_up(trial, cold=False),
-        peak_memory=peak_memory(trial),
-        comparison=comparison,
-        verdict=verdict,
-        caveats=caveats(trial, comparison, plan),
-    )
+def _verdicts(
+    comparisons: Mapping[Case, Comparison | None], eligible: frozenset[Case], plan: Plan
+) -> dict[Case, Verdict]:
+    """The verdicts of one column, judged together; a case that is not eligible has no say in it."""
+    judged = [c for case, c in comparisons.items() if c is not None and case in eligible]
+    return {c.case: verdict for c, verdict in zip(judged, judge(judged, plan.band), strict=True)}
+
+
+def _energy_ratios(trials: tuple[Trial, ...], log: PowerLog, plan: Plan) -> dict[Case, Comparison | None]:
+    """The energy of each case against the baseline's; None where sensors differ or said nothing."""
+    ratios: dict[Case, Comparison | None] = {}
+    for trial in trials[1:]:
+        try:
+            ratios[trial.case] = compare_energy(trial, trials[0], log, plan.confidence)
+        except ComparisonError:
+            ratios[trial.case] = None
+    return ratios
+
+
+def _measured(energies: Mapping[Case, TrialEnergy], case: Case) -> bool:
+    """Whether the energy of a case was read from a sensor: an estimate decides nothing."""
+    total = energies[case].total if case in energies else None
+    return total is not None and total.gross is not None and not total.gross.estimated

@@ -32,11 +32,15 @@ _HOW = "give auto, off, nvml[:INDEX,...], rapl or tdp:WATTS, or several joined b
 
 @dataclass(frozen=True)
 class PowerSpec:
-    """What is to be read. ``gpus`` is None for none, () for those that CUDA shows, else numbers and UUIDs."""
+    """What is to be read. ``gpus`` is None for none, () for those that CUDA shows, else numbers and UUIDs.
+
+    ``auto`` takes what there is: a machine without an NVIDIA driver then lacks nothing.
+    """
 
     gpus: tuple[str, ...] | None = None
     rapl: bool = False
     tdp_w: float | None = None
+    auto: bool = False
 
     @property
     def off(self) -> bool:
@@ -66,7 +70,7 @@ def _with(spec: PowerSpec, word: str, text: str) -> PowerSpec:
         case "off", False:
             return spec
         case "auto", False:
-            return replace(spec, gpus=spec.gpus or (), rapl=True)
+            return replace(spec, gpus=spec.gpus or (), rapl=True, auto=True)
         case "rapl", False:
             return replace(spec, rapl=True)
         case "nvml", False:
@@ -117,7 +121,7 @@ def open_panel(
         return Panel()
     panels = [_host(spec, rapl_root, stat)]
     if spec.gpus is not None:
-        panels.insert(0, _gpus(spec.gpus, environ, nvml))
+        panels.insert(0, _gpus(spec, spec.gpus, environ, nvml))
     return Panel(
         tuple(sensor for panel in panels for sensor in panel.sensors),
         tuple(watch for panel in panels for watch in panel.watches),
@@ -129,10 +133,12 @@ def open_panel(
     )
 
 
-def _gpus(names: Sequence[str], environ: Mapping[str, str], open_nvml: Callable[[], Nvml]) -> Panel:
+def _gpus(spec: PowerSpec, names: Sequence[str], environ: Mapping[str, str], open_nvml: Callable[[], Nvml]) -> Panel:
     try:
         nvml = open_nvml()
     except UnavailableError as error:
+        if spec.auto and not names:
+            return Panel()
         return Panel(unread=(Unread(Part.GPU, "GPU", "nvml", error.reason, error.fix),))
     try:
         gpus = nvml.gpus()

@@ -20,6 +20,10 @@ class Plan:
         round   one block of every case, in random order            rounds (per wave)
         block   resume | dropped steps | samples >= block_s | seal
         sample  n steps back to back, >= sample_s, one timestamp pair
+
+    Where a sensor of power or energy can be read, a wave ends with one long block of every case::
+
+        idle | energy block [ B ] | [ A ] | [ C ] | idle
     """
 
     waves: int = 6
@@ -37,6 +41,9 @@ class Plan:
     block_limit_s: float = 120.0
     seed: int = 0
     start: str = "fork_server"
+    power: str = "auto"  # which sensors: see bench.instruments.panel
+    energy_block_s: float = 1.25  # a counter speaks each 20 to 100 ms, and the first 0.1 s of a block is not used
+    idle_s: float = 1.25  # contexts loaded, nothing running; before and after the energy blocks of a wave
 
     def __post_init__(self) -> None:
         if self.start not in WORKER_STARTS:
@@ -46,7 +53,17 @@ class Plan:
             if getattr(self, name) < 1:
                 msg = f"{name} must be at least 1, not {getattr(self, name)}"
                 raise UsageError(msg)
-        for name in ("budget_s", "block_s", "cuda_block_s", "sample_s", "warm_up_s", "build_limit_s", "block_limit_s"):
+        for name in (
+            "budget_s",
+            "block_s",
+            "cuda_block_s",
+            "sample_s",
+            "warm_up_s",
+            "build_limit_s",
+            "block_limit_s",
+            "energy_block_s",
+            "idle_s",
+        ):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 msg = f"{name} must be a positive number of seconds, not {value}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.records.environment import Environment
 from bench.records.plan import Plan
+from bench.records.power import PowerLog
 from bench.records.trial import Skip, Trial
 from bench.records.workload import Workload
 
@@ -23,6 +25,7 @@ class Run:
     plan: Plan
     trials: tuple[Trial, ...] = ()
     skips: tuple[Skip, ...] = ()
+    power: tuple[PowerLog, ...] = ()  # what the sensors said, a log for each group
     duration_s: float | None = None  # None while the run is still going on
     schema: int = SCHEMA
 
@@ -32,3 +35,11 @@ class Run:
         for trial in self.trials:
             grouped.setdefault(trial.case.group, []).append(trial)
         return {key: tuple(trials) for key, trials in grouped.items()}
+
+    def log_of(self, trials: Iterable[Trial]) -> PowerLog | None:
+        """The log that was kept beside these trials, told by their times; None where there is none."""
+        times = [(s.start_s, s.start_s + s.host_s) for trial in trials for s in trial.samples]
+        if not times:
+            return None
+        start_s, stop_s = min(start for start, _ in times), max(stop for _, stop in times)
+        return next((log for log in self.power if log.covers(start_s, stop_s)), None)

@@ -94,7 +94,7 @@ class CaseRunner:
         gc.collect()
         gc.freeze()
         limits.reset_peak_memory()
-        return Built(build_s, first.host_s, step.items, all_proofs, list(flags), pinned)
+        return Built(start, build_s, first.host_s, step.items, all_proofs, list(flags), pinned)
 
     def _block(self, request: Block) -> Sealed:
         run = self._built().run

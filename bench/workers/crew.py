@@ -44,9 +44,13 @@ class WorkerError(MeasurementError):
 
 
 class Worker(Protocol):
-    """One case's process, as the conductor sees it."""
+    """One case's process, as the conductor sees it. ``pid`` is None for one that has no process of its own."""
 
-    can_freeze: bool
+    @property
+    def can_freeze(self) -> bool: ...
+
+    @property
+    def pid(self) -> int | None: ...
 
     def ask(self, request: Request, answer: type[R], limit_s: float) -> R:
         """The worker's answer.
@@ -238,6 +242,7 @@ class LocalWorker:
     """Answers in this process; it can neither be frozen nor killed."""
 
     can_freeze = False
+    pid = None
 
     def __init__(self) -> None:
         self._runner = CaseRunner(own_process=False)

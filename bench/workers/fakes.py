@@ -84,6 +84,7 @@ class ScriptedWorker:
     """Answers from its case's script; learns which case it is when it is told to build."""
 
     can_freeze = True
+    pid = None
 
     def __init__(self, scene: Scene, wave: int) -> None:
         self._scene = scene
@@ -141,7 +142,7 @@ class ScriptedWorker:
         scene.now_s += self._takes(request)
         match request:
             case Build():
-                return Built(script.build_s, self._step_s, script.items, list(script.proofs), [], True)
+                return Built(start_s, script.build_s, self._step_s, script.items, list(script.proofs), [], True)
             case Block():
                 host_s = self._step_s * request.steps
                 return Sealed([(start_s + n * host_s, host_s, None) for n in range(request.samples)])

@@ -47,6 +47,7 @@ class Prepared(msgspec.Struct, tag=True, frozen=True):
 
 
 class Built(msgspec.Struct, tag=True, frozen=True):
+    start_s: float  # when building began, on the clock of samples
     build_s: float
     first_step_s: float
     items: int

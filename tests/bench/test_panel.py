@@ -35,14 +35,14 @@ def no_driver():
 @pytest.mark.parametrize(
     ("text", "spec"),
     [
-        ("auto", PowerSpec(gpus=(), rapl=True)),
+        ("auto", PowerSpec(gpus=(), rapl=True, auto=True)),
         ("off", PowerSpec()),
         ("nvml", PowerSpec(gpus=())),
         ("nvml:0,GPU-5c0d", PowerSpec(gpus=("0", "GPU-5c0d"))),
         ("rapl", PowerSpec(rapl=True)),
         ("tdp:65", PowerSpec(tdp_w=65.0)),
         ("nvml:1+rapl+tdp:4.5", PowerSpec(gpus=("1",), rapl=True, tdp_w=4.5)),
-        ("nvml:1 + auto", PowerSpec(gpus=("1",), rapl=True)),
+        ("nvml:1 + auto", PowerSpec(gpus=("1",), rapl=True, auto=True)),
     ],
 )
 def test_a_power_option_means_what_it_says(text, spec):
@@ -112,12 +112,13 @@ def test_numbers_of_unlike_gpus_are_not_guessed():
     assert visible_gpus(unlike, {"CUDA_VISIBLE_DEVICES": "GPU-11aa"}).uuid_of("cuda:0") == unlike[1].uuid
 
 
-def test_a_machine_with_nothing_to_read_names_everything_it_lacks(tmp_path):
-    panel = open_panel(
-        parse_power("auto"), environ={}, rapl_root=tmp_path / "no", stat=stat(tmp_path, 1), nvml=no_driver
-    )
+@pytest.mark.parametrize(
+    ("text", "lacking"), [("nvml+rapl", [Part.GPU, Part.CPU, Part.DRAM]), ("auto", [Part.CPU, Part.DRAM])]
+)
+def test_a_machine_names_what_it_lacks_of_what_was_asked_and_a_gpu_is_lacking_only_where_asked(tmp_path, text, lacking):
+    panel = open_panel(parse_power(text), environ={}, rapl_root=tmp_path / "no", stat=stat(tmp_path, 1), nvml=no_driver)
     assert panel.sensors == ()
-    assert [lack.part for lack in panel.unread] == [Part.GPU, Part.CPU, Part.DRAM]
+    assert [lack.part for lack in panel.unread] == lacking
     assert all(lack.reason and lack.fix for lack in panel.unread)
 
 

@@ -157,6 +157,38 @@ def test_bad_options_are_one_sentence_and_nothing_is_measured(
     assert not list(pytester.path.glob("out/*"))
 
 
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        ("nowhere:make", "module nowhere cannot be imported"),
+        ("mine:absent", "has no function absent"),
+        ("mine:no_model", "Module"),
+        ("mine:three_classes", "10"),
+    ],
+)
+def test_a_model_that_cannot_be_measured_is_one_sentence_before_anything_is(
+    model: str, sentence: str, pytester: pytest.Pytester
+) -> None:
+    pytester.makepyfile(
+        mine="""
+        import torch
+        def no_model():
+            return 7
+        def three_classes():
+            return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 3))
+        """
+    )
+    suite = Path(__file__).parents[2] / "suites" / "bench_inference.py"
+    result = pytester.runpytest_subprocess(
+        "--benchmark-only", str(suite), *QUICK, f"--rootdir={pytester.path}", f"--bench-model={model}"
+    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    (line,) = [line for line in result.stderr.lines if line.startswith("ERROR")]
+    assert sentence in line
+    assert "Traceback" not in result.stderr.str()
+    assert not list(pytester.path.glob("out/*"))
+
+
 def test_options_may_stand_in_the_project_file_and_the_command_line_wins(pytester: pytest.Pytester) -> None:
     _suite(pytester, "10")
     pytester.makepyprojecttoml("[tool.joulemark]\nwaves = 3\nrounds = 50\nband = '2%'\n[tool.pytest.ini_options]\n")

@@ -29,6 +29,7 @@ def test_a_line_tells_time_rate_speed_up_verdict_set_up_and_memory() -> None:
         "rate": "3200",
         "speedup": "2.000",
         "verdict": "FASTER",
+        "energy": "–",
         "setup": "3.05 s",
         "memory": "400 MiB",
         "notes": "",
@@ -38,9 +39,9 @@ def test_a_line_tells_time_rate_speed_up_verdict_set_up_and_memory() -> None:
 
 def test_the_set_up_with_warm_caches_stands_beneath_the_cold_one() -> None:
     (line,) = table_of(make_run(make_trial())).lines
-    assert (line.cells[5].text, line.cells[5].detail) == ("3.05 s", "1.05 s")
+    assert (line.cells[6].text, line.cells[6].detail) == ("3.05 s", "1.05 s")
     (line,) = table_of(make_run(make_trial(waves=1))).lines
-    assert (line.cells[5].text, line.cells[5].detail) == ("3.05 s", "")
+    assert (line.cells[6].text, line.cells[6].detail) == ("3.05 s", "")
 
 
 def test_the_unknown_is_a_dash() -> None:
