@@ -200,7 +200,7 @@ class GroupMeasurement:
         except UnavailableError as error:
             dossier.skip = Skip(dossier.case, error.reason, error.fix)
             worker.kill()
-        except BenchError as error:
+        except (BenchError, OSError) as error:
             dossier.failure = Failure(phase, str(error), getattr(error, "detail", ""), wave)
             worker.kill()
 

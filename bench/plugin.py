@@ -102,6 +102,9 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Measure the group of this test before the test itself, where no capture and no time limit of a test applies."""
     if _will_measure(item.config) and (case := _case_of(item)) is not None and not _is_skipped(item):
+        reporter = item.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None and _session(item.config).is_due(case):
+            reporter.ensure_newline()  # the progress of the group must not be drawn behind the results of tests
         _session(item.config).measure_group_of(case)
     return (yield)
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Display
 
 
+#: No time left is named before so much of the work is done.
+_LEAST_DONE = 0.15
+
+
 @contextmanager
 def shown(title: str, cases: int, plan: Plan, *, quiet: bool) -> Iterator[Progress]:
     """A progress display on stderr for one group, gone when the group is done; silent if quiet, in CI or in a pipe."""
@@ -60,11 +64,13 @@ class _Shown:
 
     def _update(self, wave: int, of_wave: float, words: str) -> None:
         done = (wave + of_wave) / self._plan.waves
-        left_s = (time.monotonic() - self._begin) * (1 - done) / max(done, 1e-3)
+        left = ""
+        if done >= _LEAST_DONE:  # before, the cold set-up of the first wave would be taken for the pace
+            left = f", about {_minutes((time.monotonic() - self._begin) * (1 - done) / done)} left"
         self._display.update(
             self._task,
             completed=done,
-            description=f"wave {wave + 1}/{self._plan.waves}, {words}, about {_minutes(left_s)} left",
+            description=f"wave {wave + 1}/{self._plan.waves}, {words}{left}",
             refresh=True,
         )
 

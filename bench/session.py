@@ -33,7 +33,6 @@ class Session:
         self._run: Run | None = None
         self._groups: dict[object, list[Case]] = {}
         self._results: dict[Case, Trial | Skip] = {}
-        self._measured: set[object] = set()
         self._caches = tempfile.TemporaryDirectory(prefix="joulemark-")
 
     @property
@@ -78,7 +77,6 @@ class Session:
             except UnavailableError as error:
                 for case in group:
                     self._results[case] = Skip(case, error.reason, error.fix)
-                self._measured.add(group[0].group)
 
     def result(self, case: Case) -> Trial | Skip:
         """What is known of a case; one that was not known at collection is measured now, by itself."""
@@ -93,14 +91,17 @@ class Session:
         result = self._results.get(case)
         return result if isinstance(result, Skip) else None
 
+    def is_due(self, case: Case) -> bool:
+        """Whether this case's group is still to be measured."""
+        return bool(self._unmeasured(case))
+
     def measure_group_of(self, case: Case) -> None:
         """Measure all cases of this case's group that have no result yet, unless that was done, and save the run."""
-        cases = [member for member in self._groups.get(case.group, ()) if member not in self._results]
+        cases = self._unmeasured(case)
         if not cases:
             return
         title = f"{case.workload.name} on {case.variant.device}"
-        folder = Path(self._caches.name) / str(len(self._measured))
-        self._measured.add(case.group)
+        folder = Path(tempfile.mkdtemp(dir=self._caches.name))
         plan = self.options.plan
         meter = SampledMeter(open_panel(parse_power(plan.power)))
         with shown(title, len(cases), plan, quiet=self._quiet) as progress:
@@ -133,6 +134,9 @@ class Session:
             self._save(replace(self._run, skips=self._skips(), duration_s=time.monotonic() - self._begin))
         self._caches.cleanup()
         return self._run
+
+    def _unmeasured(self, case: Case) -> list[Case]:
+        return [member for member in self._groups.get(case.group, ()) if member not in self._results]
 
     def _keep(self, measurement: GroupMeasurement) -> None:
         trials, power = measurement.trials, measurement.power

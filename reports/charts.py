@@ -152,7 +152,8 @@ def _draw_speedups(axes: Axes, marks: Sequence[_Mark], band: float) -> None:
     low = min([*points, *(end for end in ends if end is not None and end > min(points) / 2)])
     high = max([*points, *(end for end in ends if end is not None and end < max(points) * 2)])
     margin = max(0.06 * (high - low), 2 * band, 0.005)
-    axes.set_xlim(max(0.0, low - margin), high + margin)
+    room_for_figures = 0.16 * (high - low)  # they stand at the right edge, above the marks
+    axes.set_xlim(max(0.0, low - margin), high + max(margin, room_for_figures))
     axes.axvspan(1 / (1 + band), 1 + band, facecolor=_BAND, edgecolor="none", linewidth=0)
     axes.axvline(1, color=_MUTED, linewidth=1)
     for y, mark in _placed(marks):

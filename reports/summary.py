@@ -112,8 +112,10 @@ def _unmeasured_energy(groups: tuple[Group, ...]) -> list[str]:
     lacks = [caveat for row in rows for caveat in row.caveats if caveat.kind is CaveatKind.NO_SENSOR]
     if not lacks:
         return []
-    figures = dict(lacks[0].figures)
-    return [f"Energy was not measured: {one_line(figures['reason'])}. To have it: {one_line(figures['fix'])}."]
+    figures = [dict(lack.figures) for lack in lacks]
+    reasons = dict.fromkeys(one_line(each["reason"]) for each in figures)
+    fixes = dict.fromkeys(one_line(each["fix"]) for each in figures)
+    return [f"Energy was not measured: {'; '.join(reasons)}. To have it: {'; '.join(fixes)}."]
 
 
 def _no_winner(group: Group) -> str:

@@ -227,9 +227,12 @@ def _memory(row: Row) -> Cell:
 
 
 def _kinds(rows: Sequence[Row]) -> tuple[CaveatKind, ...]:
-    """The kinds of caveats on these rows, each once, in the order in which the kinds are declared."""
+    """The kinds of caveats on these rows, each once, in the order in which the kinds are declared.
+
+    A sensor that is not there concerns all rows alike: the legend says it once.
+    """
     present = {caveat.kind for row in rows for caveat in row.caveats}
-    return tuple(kind for kind in CaveatKind if kind in present)
+    return tuple(kind for kind in CaveatKind if kind in present and kind is not CaveatKind.NO_SENSOR)
 
 
 def _notes(group: Group) -> tuple[dict[CaveatKind, str], tuple[Note, ...]]:
@@ -260,13 +263,14 @@ def _legend(group: Group, plan: Plan) -> str:
 
 def _energy_legend(group: Group) -> str:
     """What the energy is the energy of, and how far off its sensors may be; nothing where none was read."""
+    lacking = _lacking(group)
     known = next((known for row in group.rows if (known := energy_per_item(row)) is not None), None)
     if known is None:
-        return ""
+        return f" No energy: {lacking}." if lacking else ""
     sources = listed(
         tuple(dict.fromkeys(f"{one_line(c)} ({s})" for c, s in zip(known.components, known.sources, strict=True)))
     )
-    sentence = f" Energy is that of {sources}, idle included"
+    sentence = f" Energy is that of {sources}, idle included" + (f" (not read: {lacking})" if lacking else "")
     if known.estimated:
         return f"{sentence}: an estimate, no measurement."
     if known.systematic_low is None or known.systematic_high is None:
@@ -275,3 +279,9 @@ def _energy_legend(group: Group) -> str:
     return (
         f"{sentence}; beyond its interval all of it may be off by {low:+.0%} to {high:+.0%}, which cancels in ratios."
     )
+
+
+def _lacking(group: Group) -> str:
+    """The components that could not be read, each with the reason."""
+    figures = [dict(c.figures) for row in group.rows for c in row.caveats if c.kind is CaveatKind.NO_SENSOR]
+    return "; ".join(dict.fromkeys(f"{one_line(each['component'])}, {one_line(each['reason'])}" for each in figures))

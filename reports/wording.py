@@ -76,7 +76,7 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
     CaveatKind.NO_SENSOR: Wording(
         "not measured",
         "the energy of {component} could not be read by {source}: {reason}, so its figures lack that component",
-        "To have it measured: {fix}.",
+        "The summary of the report says what would have it measured.",
     ),
     CaveatKind.WINDOW_TOO_SHORT: Wording(
         "window too short",

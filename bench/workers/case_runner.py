@@ -49,6 +49,7 @@ class CaseRunner:
         self._own_process = own_process
         self._stopwatch: Stopwatch = HostStopwatch()
         self._step: Step | None = None
+        self._request: Build | None = None
 
     def answer(self, request: Request) -> Reply:
         """The reply to a request; any exception of the measured code becomes :class:`Trouble`."""
@@ -87,8 +88,11 @@ class CaseRunner:
         if not isinstance(step, Step):
             msg = f"{workload.build} returned {type(step).__name__}; a builder must return a bench.Step"
             raise UsageError(msg)
+        if step.items < 1:
+            msg = f"{workload.build} returned a Step of {step.items} items; a step works through at least 1"
+            raise UsageError(msg)
         first = self._stopwatch.time(step.run, 1)
-        self._step = step
+        self._step, self._request = step, request
         flags, proofs = settings.read_back(variant)
         all_proofs = [*proofs, *step.proofs()]
         gc.collect()
@@ -98,6 +102,8 @@ class CaseRunner:
 
     def _block(self, request: Block) -> Sealed:
         run = self._built().run
+        if not self._own_process and self._request is not None:  # another case's settings may have come in between
+            settings.apply(self._request.case.variant, self._request.seed)
         stopwatch = self._stopwatch
         with _garbage_kept():
             self._drop(request, run)

@@ -28,6 +28,7 @@ TROUBLES = {
     "sleep": "no answer within the limit",
     "allocate": "MemoryError",
     "not_a_step": "must return a bench.Step",
+    "no_items": "works through at least 1",
 }
 
 
@@ -183,6 +184,17 @@ def test_in_process_figures_say_so(tmp_path: Path) -> None:
     (trial,) = measurement.trials
     assert trial.failure is None
     assert "in_process" in {caveat.kind.value for caveat in trial.caveats}
+
+
+def test_in_one_process_each_case_still_has_its_own_settings() -> None:
+    with closing(hire(2, "in_process")) as crew:
+        for worker, threads in zip(crew.workers, (1, 2), strict=True):
+            worker.ask(Build(workloads.case(threads=threads), None, None, None, 0), Built, 60.0)
+        import torch
+
+        for worker, threads in zip(crew.workers, (1, 2), strict=True):
+            worker.ask(Block(1, 1, 0, 0.0), Sealed, 60.0)
+            assert torch.get_num_threads() == threads
 
 
 @pytest.mark.parametrize(

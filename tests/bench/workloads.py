@@ -21,6 +21,8 @@ def build(variant: Variant, size: int = 2000) -> Step:
         raise UnavailableError("no such accelerator", "buy one")
     if trouble == "not_a_step":
         return None  # type: ignore[return-value]
+    if trouble == "no_items":
+        return Step(run=_nothing, items=0)
     at_step, strike = STRIKES.get(str(trouble), (-1, _nothing))
     counter = iter(range(10**9))
 
@@ -67,7 +69,8 @@ def prepare(size: int = 2000) -> None:
         raise UsageError(f"size {size} is negative; give a positive one")
 
 
-def case(trouble: str | None = None, **parameters: int) -> Case:
+def case(trouble: str | None = None, threads: int = 1, **parameters: int) -> Case:
     """A case of this workload."""
     workload = Workload("tiny", f"{__name__}:build", f"{__name__}:prepare", tuple(parameters.items()))
-    return Case(workload, Variant.of(threads=1) if trouble is None else Variant.of(threads=1, trouble=trouble))
+    axes: dict[str, str | int] = {"threads": threads, **({} if trouble is None else {"trouble": trouble})}
+    return Case(workload, Variant.of(**axes))

@@ -23,7 +23,7 @@ def _block(language: str) -> str:
 
 def test_the_suite_of_the_readme_measures_a_module_beside_the_shipped_ones(pytester: pytest.Pytester) -> None:
     code = _block("python")
-    assert 12 <= len([line for line in code.splitlines() if line]) <= 18
+    assert 12 <= len(code.splitlines()) <= 18
     suite = pytester.makepyfile(bench_layers=code)
     shipped = ROOT / "suites" / "bench_inference.py"
     result = pytester.runpytest_subprocess(
@@ -37,9 +37,12 @@ def test_the_suite_of_the_readme_measures_a_module_beside_the_shipped_ones(pytes
     assert names == ["layer[cpu-fp32-width512]", "layer[cpu-fp32-threads1-width512]", "inference[cpu-fp32]"]
 
 
-def test_the_table_of_the_readme_is_that_of_the_stored_run() -> None:
-    run = load(ROOT / "docs" / "example-run")
-    assert console.render(compose(run), 80) == _block("text")
+def test_the_tables_of_the_readme_are_those_of_the_stored_run() -> None:
+    text = console.render(compose(load(ROOT / "docs" / "example-run")), 80)
+    parts = _block("text").strip().split("\n\n")
+    assert len(parts) >= 3
+    for part in parts:
+        assert part in text
 
 
 def test_every_option_of_the_readme_exists(pytester: pytest.Pytester) -> None:
