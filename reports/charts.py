@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bench.analysis import Row
+from bench.units import unscale
 from reports.document import Section
 from reports.figures import Bounds, bounds, percent
 from reports.standing import Standing, standing
@@ -103,8 +104,9 @@ def energy_chart(section: Section, prefix: str) -> str | None:
     if not marks:
         return None
     unit = next(column.under for column in section.table.columns if column.key == "energy")
+    shown_j = unscale(1.0, unit.partition("/")[0], "J")
     return _svg(
-        lambda axes: _draw_rates(axes, marks),
+        lambda axes: _draw_rates(axes, marks, shown_j),
         marks,
         prefix,
         f"Energy, {section.table.title}",
@@ -122,20 +124,28 @@ def _figure_of(row: Row, key: str) -> Bounds | None:
     return bounds(figures[key])
 
 
+def _standing_of(row: Row, key: str) -> Standing:
+    """What colours a mark: in the picture of energy its verdict, elsewhere that of speed."""
+    if key != "energy" or row.is_baseline or standing(row) in (Standing.STRUCK, Standing.FAILED):
+        return standing(row)
+    return Standing.UNJUDGED if row.energy_verdict is None else Standing[row.energy_verdict.name]
+
+
 def _marks(section: Section, key: str) -> tuple[_Mark, ...]:
     index = [column.key for column in section.table.columns].index(key)
     marks = []
     for row, line in zip(section.group.rows, section.table.lines, strict=True):
         known = _figure_of(row, key)
         if known is not None:
-            stands = standing(row)
+            stands = _standing_of(row, key)
             suffix = f" ({stands.value})" if stands in (Standing.STRUCK, Standing.FAILED, Standing.BASELINE) else ""
             label = f"{shortened(line.cells[0].text, _LABEL_LENGTH - len(suffix))}{suffix}"
             marks.append(_Mark(label, line.cells[index].text, known, stands))
     return tuple(marks)
 
 
-def _draw_rates(axes: Axes, marks: Sequence[_Mark]) -> None:
+def _draw_rates(axes: Axes, marks: Sequence[_Mark], factor: float = 1.0) -> None:
+    """Bars from zero; ``factor`` is how many base units the axis shows as one."""
     limit = max(mark.bounds.value for mark in marks) * 1.5  # an interval wider than that runs out of the picture
     axes.set_xlim(0, min(limit, 1.02 * max(mark.bounds.high or mark.bounds.value for mark in marks)))
     for y, mark in _placed(marks):
@@ -143,7 +153,7 @@ def _draw_rates(axes: Axes, marks: Sequence[_Mark]) -> None:
         face = (mark.color, 0.55) if whole else "none"  # light enough for the interval to show on it
         axes.barh(y, mark.bounds.value, height=0.30, facecolor=face, edgecolor=mark.color, linewidth=0.8)
         _draw_interval(axes, y, mark.bounds, _INK)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g}"))
 
 
 def _draw_speedups(axes: Axes, marks: Sequence[_Mark], band: float) -> None:

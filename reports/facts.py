@@ -28,7 +28,14 @@ def environment_table(run: Run) -> Table:
     for gpu in e.gpus:
         described = (gpu.name, quantity(gpu.memory_bytes, "B"), f"power limit {quantity(gpu.power_limit_w, 'W')}")
         facts.append((f"GPU {gpu.index}", ", ".join(described)))
+    facts += [("cost of reading sensors", cost)] if (cost := _sampling(run)) else []
     return _facts("Environment", ((name, DASH if value is None else one_line(value), "") for name, value in facts))
+
+
+def _sampling(run: Run) -> str | None:
+    """What following the sensors took, in the worst group; None where nothing was read."""
+    shares = [log.cost.cores for log in run.power if log.traces and log.cost is not None and log.cost.cores is not None]
+    return f"{percent(max(shares))} of one core" if shares else None
 
 
 def method_table(plan: Plan) -> Table:

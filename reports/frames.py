@@ -11,7 +11,7 @@ from bench.analysis.energy import ComponentEnergy
 from bench.records import Run, Skip
 from reports.standing import Standing, standing
 from reports.text import one_line
-from reports.wording import of_strike
+from reports.wording import ENERGY_VERDICTS, of_strike
 
 #: The columns of :func:`frame`, in order. ``interval`` says what ``low`` and ``high`` are: the bounds of a
 #: confidence interval, or the smallest and largest value of all waves. ``systematic_low`` and ``systematic_high``
@@ -84,7 +84,7 @@ def _energies(row: Row) -> Iterator[_Values]:
     energy = row.energy
     total = None if energy is None else energy.total
     one = row.trial.case.workload.items.removesuffix("s") or "item"
-    verdict = row.energy_verdict.value if row.energy_verdict is not None else None
+    verdict = ENERGY_VERDICTS[row.energy_verdict] if row.energy_verdict is not None else None
     yield _metric(f"energy per {one}", "J", None if energy is None else energy.per_item)
     yield _metric("energy per step", "J", None if total is None else total.gross)
     yield _metric("energy per step, net of idle", "J", None if total is None else total.net)
@@ -94,7 +94,7 @@ def _energies(row: Row) -> Iterator[_Values]:
     yield _metric("energy-delay product", "J·s", None if energy is None else energy.energy_delay)
     yield _metric("set-up energy cold", "J", None if energy is None else energy.set_up_cold)
     yield _metric("set-up energy warm", "J", None if energy is None else energy.set_up_warm)
-    yield {**_speedup(row.energy_comparison), "metric": "times less energy", **_origin(total), "verdict": verdict}
+    yield {**_speedup(row.energy_comparison), "metric": "work per joule", **_origin(total), "verdict": verdict}
 
 
 def _peak(energy: TrialEnergy | None) -> float | None:

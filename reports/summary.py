@@ -97,8 +97,8 @@ def _least_energy(title: str, group: Group) -> str | None:
         return f"{_capital(title)}: no setting was shown to take less energy than {_case(group)}."
     row, ratio = max(savers, key=lambda saver: saver[1].speedup)
     return (
-        f"{_capital(title)}: {_name(row)} takes {_speedup(ratio)} times less energy than {_case(group)} "
-        f"({percent(ratio.confidence)} interval {_interval(ratio)}), the largest saving shown."
+        f"{_capital(title)}: {_name(row)} does {_speedup(ratio)} times as much with a joule as {_case(group)} "
+        f"({percent(ratio.confidence)} interval {_interval(ratio)}), the largest saving of energy shown."
     )
 
 

@@ -107,6 +107,7 @@ def group_table(group: Group, title: str, plan: Plan) -> Table:
     energies = column_scale([bounds(energy_per_item(row)) for row in group.rows], "J")
     ratios = ratio_scale([bounds(row.comparison) for row in group.rows])
     savings = ratio_scale([bounds(row.energy_comparison) for row in group.rows])
+    per_joule = Column("saving", f"{one_line(group.workload.items)}/J", "× baseline", Align.RIGHT)
     columns: dict[Column, Callable[[Row], Cell]] = {
         Column("case", "case"): _name,
         Column("time", "time per step", times.unit, Align.RIGHT): lambda row: _figure(row.time_per_step, times),
@@ -114,13 +115,13 @@ def group_table(group: Group, title: str, plan: Plan) -> Table:
         Column("speedup", "speed-up", "× baseline", Align.RIGHT): lambda row: _speedup(row, ratios),
         Column("verdict", "verdict"): _verdict,
         Column("energy", "energy", f"{energies.unit}/{_one(group)}", Align.RIGHT): lambda row: _energy(row, energies),
-        Column("saving", "energy", "× less", Align.RIGHT): lambda row: _saving(row, savings),
+        per_joule: lambda row: _saving(row, savings),
         Column("setup", "set-up", "cold / warm", Align.RIGHT): _set_up,
         Column("memory", "memory", "peak", Align.RIGHT): _memory,
         Column("notes", "notes"): lambda row: Cell(" ".join(marks[kind] for kind in _kinds([row])), role=Role.MUTED),
     }
     if not any(row.energy_comparison for row in group.rows):
-        columns = {column: cell for column, cell in columns.items() if column.key != "saving"}
+        del columns[per_joule]
     table_lines = tuple(_line(row, tuple(cell(row) for cell in columns.values())) for row in group.rows)
     return Table(title, tuple(columns), table_lines, notes, _legend(group, plan))
 

@@ -225,10 +225,10 @@ def _bare(sentence: str) -> str:
     return one_line(sentence).strip().rstrip(".")
 
 
-#: What a verdict says of energy, where less is better.
+#: What a verdict says of the work done with a joule.
 ENERGY_VERDICTS: Mapping[Verdict, str] = {
-    Verdict.FASTER: "LESS",
-    Verdict.SLOWER: "MORE",
+    Verdict.FASTER: "BETTER",
+    Verdict.SLOWER: "WORSE",
     Verdict.SAME: "SAME",
     Verdict.UNSURE: "UNSURE",
 }

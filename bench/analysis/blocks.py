@@ -40,9 +40,14 @@ class BlockPower:
 
 def energy_blocks(trial: Trial) -> dict[tuple[int, int], Block]:
     """(wave, round) -> when that energy block ran, and its seconds per step."""
+    return blocks_of(trial, SampleKind.ENERGY)
+
+
+def blocks_of(trial: Trial, kind: SampleKind) -> dict[tuple[int, int], Block]:
+    """(wave, round) -> when that block of samples of one kind ran, and its seconds per step."""
     members: dict[tuple[int, int], list[Sample]] = defaultdict(list)
     for sample in trial.samples:
-        if sample.kind is SampleKind.ENERGY:
+        if sample.kind is kind:
             members[sample.wave, sample.round].append(sample)
     return {key: _block(samples) for key, samples in members.items()}
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis import ledger
-from bench.analysis.blocks import BlockPower, polled
+from bench.analysis.blocks import BlockPower, blocks_of, polled
 from bench.analysis.estimates import block_seconds
 from bench.analysis.ledger import Block
 from bench.analysis.power import Metered, steady_power
 from bench.analysis.statistics import median
-from bench.records import Caveat, CaveatKind, Trial
+from bench.records import Caveat, CaveatKind, SampleKind, Trial
 from bench.records.power import Part, PowerLog, PowerTrace, SourceKind
 
 #: Counter and polled power of one board may differ by this, as a fraction.
@@ -27,12 +27,13 @@ def doubts(
     readings: Sequence[BlockPower],
     gpus: set[str] | None,
 ) -> tuple[Caveat, ...]:
-    """All of them, those of the sensors first."""
+    """All of them, those of the sensors first; the hardware's state is looked at in timing blocks as well."""
+    watched = (*blocks_of(trial, SampleKind.TIMING).values(), *blocks.values())
     return (
         *unread(log, gpus),
         *(caveat for reading in readings for caveat in _of_reading(reading, blocks.values())),
         *_speeds(trial, blocks.values()),
-        *ledger.doubts(log, tuple(blocks.values()), gpus),
+        *ledger.doubts(log, watched, gpus),
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import Plan, Verdict, summarise
 from bench.measurement import GroupMeasurement, shape_energy_block
-from bench.records import Case, SampleKind, Variant
-from bench.records.power import PowerLog
+from bench.records import Case, CaveatKind, SampleKind, Variant
+from bench.records.power import Board, GpuState, PowerLog
 from bench.workers.fakes import Scene, Script
 from tests.factories import INFERENCE, make_run, make_trial, with_energy
 
@@ -117,6 +118,22 @@ def test_all_rows_of_a_group_carry_the_same_components() -> None:
     run = with_energy(make_run(make_trial(), make_trial(threads=1), make_trial(threads=2)), [50.0, 60.0, 70.0])
     (group,) = summarise(run)
     assert len({row.energy.total.gross.components for row in group.rows}) == 1  # type: ignore[union-attr]
+
+
+def test_a_board_that_was_held_back_in_timing_blocks_is_named_with_the_blocks() -> None:
+    run = with_energy(make_run(make_trial(step_s=0.02), make_trial(step_s=0.01, threads=1)), [100.0, 150.0])
+    (log,) = run.power
+    states = tuple(
+        GpuState(at_s, "GPU-1", sm_clock_hz=1e9, reasons=("sw_power_cap",) if at_s == 102.0 else (), processes=())
+        for at_s in (float(second) for second in range(600))
+    )
+    board = Board("GPU-1", "Example GPU", 0)
+    (group,) = summarise(replace(run, power=(replace(log, states=states, boards=(board,)),)))
+    (caveat,) = (caveat for caveat in group.rows[0].caveats if caveat.kind is CaveatKind.THROTTLED)
+    figures = dict(caveat.figures)
+    assert figures["reasons"] == "sw_power_cap"
+    assert figures["named"] == "wave 2 round 3"
+    assert group.rows[0].throughput is not None
 
 
 def test_a_run_without_a_log_has_no_energy() -> None:

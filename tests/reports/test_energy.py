@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.records import Run
-from bench.records.power import Part, PowerLog, Unread
+from bench.records.power import Part, PowerLog, SamplerCost, Unread
 from reports import console, frames, html, markdown
 from reports.document import compose
 from tests.factories import make_run, make_trial, with_energy
@@ -29,10 +29,10 @@ def test_energy_stands_beside_speed_with_its_interval_and_a_verdict_of_its_own()
     assert [text for text, _ in _column(MEASURED, "energy")] == ["62.50", "46.88"]
     saving = _column(MEASURED, "saving")
     assert saving[0][0] == "–"
-    assert saving[1][0].endswith(" LESS")
+    assert saving[1][0].endswith(" BETTER")
     assert float(saving[1][0].split()[0]) == pytest.approx(200 / 150, abs=0.01)
     text = console.render(compose(MEASURED), 80)
-    assert "takes 1.333 times less energy than cpu-fp32" in " ".join(text.split())
+    assert "does 1.333 times as much with a joule as cpu-fp32" in " ".join(text.split())
     assert "may be off by -10% to +6%" in " ".join(text.split())
 
 
@@ -46,7 +46,7 @@ def test_an_estimate_is_marked_wherever_it_appears(render) -> None:
     assert "≈ 62.5" in text
     assert "estimate" in text
     assert "Energy figures are estimates of a model and decide nothing." in text
-    assert " LESS" not in text
+    assert " BETTER" not in text
 
 
 def test_an_estimate_is_marked_on_the_page_and_in_no_picture() -> None:
@@ -62,7 +62,7 @@ def test_the_export_says_of_every_energy_figure_where_it_comes_from() -> None:
         of_energy = table[table["unit"].isin(["J", "W", "J·s"]) & table["value"].notna()]
         assert len(of_energy) >= 2 * 6
         assert set(of_energy["origin"]) == {origin}
-    row = table[(table["metric"] == "times less energy") & table["value"].notna()].iloc[0]
+    row = table[(table["metric"] == "work per joule") & table["value"].notna()].iloc[0]
     assert row["origin"] == "estimated"
     assert row.isna()["verdict"]
 
@@ -72,6 +72,14 @@ def test_without_a_sensor_every_energy_cell_is_a_dash_and_the_reason_stands_belo
     text = " ".join(console.render(compose(UNREAD), 80).split())
     assert "Energy was not measured: only root may read it. To have it: chmod -R a+r /sys/class/powercap." in text
     assert "saving" not in [column.key for column in compose(UNREAD).sections[0].table.columns]
+
+
+def test_what_reading_the_sensors_cost_is_said_and_only_where_any_was_read() -> None:
+    (log,) = MEASURED.power
+    paid = replace(MEASURED, power=(replace(log, cost=SamplerCost(active_s=200.0, cpu_s=0.9, reads=5000)),))
+    facts = {line.cells[0].text: line.cells[1].text for line in compose(paid).environment.lines}
+    assert facts["cost of reading sensors"] == "0.45\N{NO-BREAK SPACE}% of one core"
+    assert "cost of reading sensors" not in {line.cells[0].text for line in compose(UNREAD).environment.lines}
 
 
 def test_a_lack_of_energy_is_no_doubt_about_a_speed() -> None:
