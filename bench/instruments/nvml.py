@@ -75,6 +75,10 @@ def listing() -> Listing:
         nvml.close()
 
 
+class NoDriverError(UnavailableError):
+    """There is no NVIDIA driver on this machine at all, as opposed to one that refuses."""
+
+
 class Nvml:
     """The library, initialised; close it when done. Openings are counted, so that two do not disturb each other.
 
@@ -93,7 +97,8 @@ class Nvml:
             pynvml.nvmlInit()
         except pynvml.NVMLError as error:
             reason = f"no NVIDIA driver answers (NVML: {error})"
-            raise UnavailableError(reason, self._fix(error)) from error
+            absent = error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND
+            raise (NoDriverError if absent else UnavailableError)(reason, self._fix(error)) from error
 
     def close(self) -> None:
         """Let the library go; never fails."""

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from bench.errors import UnavailableError, UsageError
 from bench.instruments import rapl, tdp
-from bench.instruments.nvml import Nvml, NvmlWatch, sensors_of
+from bench.instruments.nvml import NoDriverError, Nvml, NvmlWatch, sensors_of
 from bench.instruments.power import Panel, Sensor, SensorError, Watch
 from bench.instruments.visible import VisibleGpu, visible_gpus
 from bench.records import Gpu
@@ -137,7 +137,7 @@ def _gpus(spec: PowerSpec, names: Sequence[str], environ: Mapping[str, str], ope
     try:
         nvml = open_nvml()
     except UnavailableError as error:
-        if spec.auto and not names:
+        if isinstance(error, NoDriverError) and spec.auto and not names:
             return Panel()
         return Panel(unread=(Unread(Part.GPU, "GPU", "nvml", error.reason, error.fix),))
     try:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import UnavailableError, UsageError
+from bench.errors import UsageError
 from bench.instruments import tdp
+from bench.instruments.nvml import NoDriverError
 from bench.instruments.panel import PowerSpec, open_panel, parse_power
 from bench.instruments.power import SensorError
 from bench.instruments.visible import visible_gpus
@@ -29,7 +30,7 @@ def stat(folder: Path, *busy_ticks: int) -> Path:
 
 
 def no_driver():
-    raise UnavailableError("no NVIDIA driver answers", "install it")
+    raise NoDriverError("no NVIDIA driver answers", "install it")
 
 
 @pytest.mark.parametrize(
