@@ -57,7 +57,7 @@ class _Shown:
     def enrolling(self, case: Case, wave: int) -> None:
         self._enrolled = self._enrolled + 1 if wave == self._wave else 1
         self._wave = wave
-        self._update(wave, 0.5 * min(1.0, self._enrolled / self._cases), f"setting up {case}")
+        self._update(wave, 0.5 * (self._enrolled - 1) / self._cases, f"setting up {case}")
 
     def round_done(self, wave: int, round_: int, rounds: int) -> None:
         self._update(wave, 0.5 + 0.5 * (round_ + 1) / rounds, f"round {round_ + 1}/{rounds}")
