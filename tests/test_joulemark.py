@@ -142,8 +142,8 @@ def test_the_plugin_may_be_passed_by_a_program(tmp_path):
 @pytest.mark.parametrize(
     ("modules", "heavy"),
     [
-        ("joulemark", ("bench", "reports", "suites", "pytest", "torch", "pandas", "numpy")),
-        ("joulemark, bench, bench.plugin", ("torch", "pandas", "matplotlib", "suites", "reports")),
+        ("joulemark", ("bench", "reports", "suites", "pytest", "torch", "pandas", "scipy", "numpy")),
+        ("joulemark, bench, bench.plugin", ("torch", "pandas", "scipy", "matplotlib", "suites", "reports")),
         ("reports.plugin, reports.cli", ("torch", "pandas", "matplotlib", "suites", "bench.instruments")),
     ],
 )
