@@ -35,4 +35,4 @@ def build(variant: Variant, *, data: str, model: str | None, shape: str, classes
     from suites import steps, subject
 
     chosen = subject.Subject.of(data=data, model=model, shape=shape, classes=classes)
-    return steps.inference_step(variant, subject.inference_model(chosen), subject.load_images(chosen).held_out)
+    return steps.inference_step(variant, subject.inference_model(chosen), subject.load_images(chosen))

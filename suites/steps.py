@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 from bench import Proof, Step, Variant
-from suites.backends import Ready, find_backend
-from suites.data import Split, rotation
+from suites.backends import Brief, Ready, find_backend
+from suites.data import DataSet, Split, rotation
 from suites.evidence import onednn_proofs, placement_proofs
 from suites.operations import record
 from suites.placement import Placement
 from suites.recipe import Recipe, new_loss, new_optimizer
 
 
-def training_step(variant: Variant, model: nn.Module, split: Split) -> Step:
+def training_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
     """One optimizer step of the recipe; the model is moved, and trained as the step runs.
 
     ::
@@ -29,9 +29,9 @@ def training_step(variant: Variant, model: nn.Module, split: Split) -> Step:
         UnavailableError: this machine lacks the device or what the backend needs.
     """
     placement = Placement.of(variant)
-    batches = _resident(placement, split, _batch(variant))
+    batches = _resident(placement, data.train, _batch(variant))
     model = placement.place_model(model).train()
-    ready = find_backend(str(variant["backend"]))(model)
+    ready = find_backend(str(variant["backend"]))(model, Brief(variant, True, batches[0].images, data.train))
     optimizer, loss_of = new_optimizer(model, Recipe()), new_loss()
     forward, arithmetic, turns = ready.forward, placement.arithmetic, itertools.cycle(batches)
 
@@ -47,7 +47,7 @@ def training_step(variant: Variant, model: nn.Module, split: Split) -> Step:
     return Step(run, _batch(variant), _proofs(variant, placement, model, ready, batches[0], run))
 
 
-def inference_step(variant: Variant, model: nn.Module, split: Split) -> Step:
+def inference_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
     """One forward pass without gradients, in evaluation mode, on one of several resident batches, in turn.
 
     Raises:
@@ -55,9 +55,9 @@ def inference_step(variant: Variant, model: nn.Module, split: Split) -> Step:
         UnavailableError: this machine lacks the device or what the backend needs.
     """
     placement = Placement.of(variant)
-    batches = _resident(placement, split, _batch(variant))
+    batches = _resident(placement, data.held_out, _batch(variant))
     model = placement.place_model(model).eval()
-    ready = find_backend(str(variant["backend"]))(model)
+    ready = find_backend(str(variant["backend"]))(model, Brief(variant, False, batches[0].images, data.train))
     forward, arithmetic = ready.forward, placement.arithmetic
     turns = itertools.cycle([batch.images for batch in batches])
 

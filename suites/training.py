@@ -34,4 +34,4 @@ def build(variant: Variant, *, data: str, model: str | None, shape: str, classes
     from suites import steps, subject
 
     chosen = subject.Subject.of(data=data, model=model, shape=shape, classes=classes)
-    return steps.training_step(variant, subject.new_model(chosen), subject.load_images(chosen).train)
+    return steps.training_step(variant, subject.new_model(chosen), subject.load_images(chosen))

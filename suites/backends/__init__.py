@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from bench import UsageError
 from suites.backends import compiled, eager
-from suites.backends.ready import Backend, Ready
+from suites.backends.ready import Backend, Brief, Ready
 
-__all__ = ["BACKENDS", "Backend", "Ready", "find_backend"]
+__all__ = ["BACKENDS", "Backend", "Brief", "Ready", "find_backend"]
 
 BACKENDS: Mapping[str, Backend] = {
     "eager": eager.ready,

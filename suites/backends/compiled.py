@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from bench import Proof, UnavailableError
-from suites.backends.ready import Ready
+from suites.backends.ready import Brief, Ready
 from suites.operations import Operation, generated_graphs
 
 _FIX = "install a C++ compiler and Python's headers, on Debian or Ubuntu: sudo apt install g++ python3-dev"
@@ -21,12 +21,13 @@ _PROBE = "#include <Python.h>\n#include <vector>\nstd::vector<PyObject*> probe;\
 _PROBE_LIMIT_S = 60
 
 
-def ready(model: nn.Module) -> Ready:
+def ready(model: nn.Module, brief: Brief) -> Ready:
     """The model wrapped by torch.compile; the code is generated at the first call, not here.
 
     When that call fails, the compiler is looked at, and only then: what it costs would stand in the set-up time.
     Then ``forward`` raises UnavailableError if there is no working C++ compiler, or there are no Python headers.
     """
+    del brief
     before = _graph_breaks()
     compiled: Callable[[torch.Tensor], torch.Tensor] = torch.compile(model)
 

@@ -1,4 +1,4 @@
-"""What every backend is: a function from a model to a forward pass and the evidence that goes with it."""
+"""What every backend is: a function from a placed model to a forward pass and the evidence that goes with it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,23 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from bench import Proof
+from bench import Proof, Variant
+from suites.data import Split
 from suites.operations import Operation
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What a backend may need to know, apart from the model.
+
+    ``images`` is one batch [n, channels, height, width] as the step will see it: on the device, in the layout.
+    ``calibration`` are real images and labels that are not measured, for backends that choose scales by looking.
+    """
+
+    variant: Variant
+    training: bool
+    images: torch.Tensor
+    calibration: Split
 
 
 @dataclass(frozen=True)
@@ -31,7 +46,8 @@ class Backend(Protocol):
     """Makes a placed model ready.
 
     Raises:
+        UsageError: the backend cannot do what the variant asks for, with what it can.
         UnavailableError: this machine lacks what the backend needs, with the fix.
     """
 
-    def __call__(self, model: nn.Module) -> Ready: ...
+    def __call__(self, model: nn.Module, brief: Brief) -> Ready: ...

@@ -30,7 +30,7 @@ def state_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("variant", EAGER, ids=str)
 @pytest.mark.parametrize("make_step", [training_step, inference_step])
 def test_every_eager_variant_takes_effect(make_step, variant, digits):
-    step = make_step(variant, new_classifier(None, 10), digits.train)
+    step = make_step(variant, new_classifier(None, 10), digits)
     assert dishonoured(step) == {}
     assert step.items == variant["batch"]
 
@@ -38,7 +38,7 @@ def test_every_eager_variant_takes_effect(make_step, variant, digits):
 def test_a_training_step_changes_the_weights_and_the_loss_falls(digits):
     model = new_classifier(None, 10)
     before = state_of(model)
-    step = training_step(Variant.of(), model, digits.train)
+    step = training_step(Variant.of(), model, digits)
     losses = [step.run().item() for _ in range(24)]
     assert not torch.equal(model.fc.weight, before["fc.weight"])
     assert not torch.equal(model.conv1.weight, before["conv1.weight"])
@@ -48,7 +48,7 @@ def test_a_training_step_changes_the_weights_and_the_loss_falls(digits):
 def test_an_inference_step_leaves_the_model_alone(digits):
     model = new_classifier(None, 10)
     before = state_of(model)
-    step = inference_step(Variant.of(), model, digits.held_out)
+    step = inference_step(Variant.of(), model, digits)
     scores = step.run()
     list(step.proofs())
     assert scores.shape == (32, 10)
@@ -57,7 +57,7 @@ def test_an_inference_step_leaves_the_model_alone(digits):
 
 
 def test_steps_rotate_among_different_images(digits):
-    step = inference_step(Variant.of(), Tiny(), digits.held_out)
+    step = inference_step(Variant.of(), Tiny(), digits)
     scores = [step.run() for _ in range(9)]
     assert not torch.equal(scores[0], scores[1])
     assert torch.equal(scores[0], scores[8])
@@ -65,7 +65,7 @@ def test_steps_rotate_among_different_images(digits):
 
 def test_mixed_precision_stays_close_to_float32_without_being_it(digits):
     exact, mixed = (
-        inference_step(Variant.of(precision=precision), new_classifier(None, 10), digits.held_out).run().float()
+        inference_step(Variant.of(precision=precision), new_classifier(None, 10), digits).run().float()
         for precision in ("fp32", "amp_bf16")
     )
     error = ((mixed - exact).norm() / exact.norm()).item()
@@ -74,67 +74,67 @@ def test_mixed_precision_stays_close_to_float32_without_being_it(digits):
 
 def test_a_model_that_stays_in_float32_is_not_called_mixed_precision(digits):
     variant = Variant.of(precision="amp_bf16")
-    assert dishonoured(inference_step(variant, StaysInFloat32(), digits.held_out))["products"] == "float32"
-    assert dishonoured(training_step(variant, StaysInFloat32(), digits.train))["products"] == "float32"
+    assert dishonoured(inference_step(variant, StaysInFloat32(), digits))["products"] == "float32"
+    assert dishonoured(training_step(variant, StaysInFloat32(), digits))["products"] == "float32"
 
 
 def test_weights_in_bfloat16_are_not_called_mixed_precision(digits):
     model = Tiny()
-    step = inference_step(Variant.of(precision="amp_bf16"), model, digits.held_out)
+    step = inference_step(Variant.of(precision="amp_bf16"), model, digits)
     model.head.bfloat16()
     assert dishonoured(step) == {"weights": "bfloat16 and float32"}
 
 
 def test_a_model_turned_back_to_contiguous_is_not_called_channels_last(digits):
     model = Tiny()
-    step = inference_step(Variant.of(layout="channels_last"), model, digits.held_out)
+    step = inference_step(Variant.of(layout="channels_last"), model, digits)
     model.to(memory_format=torch.contiguous_format)
     assert dishonoured(step)["layout given"] == "channels_last and contiguous"
 
 
 def test_images_turned_contiguous_inside_the_model_are_seen(digits):
-    step = inference_step(Variant.of(layout="channels_last"), TurnsContiguous(), digits.held_out)
+    step = inference_step(Variant.of(layout="channels_last"), TurnsContiguous(), digits)
     assert dishonoured(step) == {"layout convolved": "channels_last and contiguous"}
 
 
 @pytest.mark.parametrize("make_step", [training_step, inference_step])
 def test_the_library_that_convolved_is_seen(make_step, digits):
-    on, off = (make_step(Variant.of(onednn=onednn, batch=2), Tiny(), digits.train) for onednn in (True, False))
+    on, off = (make_step(Variant.of(onednn=onednn, batch=2), Tiny(), digits) for onednn in (True, False))
     assert dishonoured(on) == {}
     assert dishonoured(off) == {"oneDNN convolutions": "yes"}
 
 
 @pytest.mark.parametrize("make_step", [training_step, inference_step])
 def test_convolutions_without_onednn_are_seen(make_step, digits, without_onednn):
-    on, off = (make_step(Variant.of(onednn=onednn, batch=2), Tiny(), digits.train) for onednn in (True, False))
+    on, off = (make_step(Variant.of(onednn=onednn, batch=2), Tiny(), digits) for onednn in (True, False))
     assert dishonoured(on) == {"oneDNN convolutions": "no"}
     assert dishonoured(off) == {}
 
 
 def test_compiled_code_that_runs_under_an_eager_label_is_seen(digits, compiler):
     model = torch.compile(Tiny(), backend="eager")
-    step = inference_step(Variant.of(), model, digits.held_out)
+    step = inference_step(Variant.of(), model, digits)
     assert dishonoured(step) == {"backend": "wrapped by torch.compile"}
 
 
 @pytest.mark.parametrize("make_step", [training_step, inference_step])
 def test_a_compiled_step_takes_effect(make_step, digits, compiler):
-    step = make_step(Variant.of(backend="compile", batch=4), Tiny(), digits.train)
+    step = make_step(Variant.of(backend="compile", batch=4), Tiny(), digits)
     assert dishonoured(step) == {}
 
 
 def test_a_compiled_mixed_precision_step_shows_what_it_computes_with(digits, compiler):
     variant = Variant.of(backend="compile", precision="amp_bf16", batch=4)
-    assert dishonoured(inference_step(variant, Tiny(), digits.held_out)) == {}
+    assert dishonoured(inference_step(variant, Tiny(), digits)) == {}
 
 
 def test_a_model_that_fell_back_to_eager_is_not_called_compiled(digits, compiler):
-    step = inference_step(Variant.of(backend="compile", batch=4), NeverCompiles(), digits.held_out)
+    step = inference_step(Variant.of(backend="compile", batch=4), NeverCompiles(), digits)
     assert dishonoured(step) == {"backend": "no compiled code ran"}
 
 
 def test_a_model_compiled_in_pieces_is_told_from_a_whole_one(digits, compiler):
-    step = inference_step(Variant.of(backend="compile", batch=4), BreaksTheGraph(), digits.held_out)
+    step = inference_step(Variant.of(backend="compile", batch=4), BreaksTheGraph(), digits)
     assert dishonoured(step) == {"backend": "compiled in pieces, graph breaks: 1"}
 
 
@@ -160,5 +160,5 @@ def test_tensor_float_32_shows_in_the_result(tf32):
 @pytest.mark.parametrize("make_step", [training_step, inference_step])
 @pytest.mark.parametrize("precision", ["fp32", "amp_bf16"])
 def test_a_step_on_a_gpu_takes_effect(make_step, precision, digits, strict_float32):
-    step = make_step(Variant.of(device="cuda:0", precision=precision), new_classifier(None, 10), digits.train)
+    step = make_step(Variant.of(device="cuda:0", precision=precision), new_classifier(None, 10), digits)
     assert dishonoured(step) == {}
