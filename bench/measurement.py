@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple, Protocol
 
-from bench.analysis.stopping import affordable_rounds, is_look, is_warm, may_leave
+from bench.analysis.stopping import WANTED_ROUNDS, affordable_rounds, is_look, is_warm, may_leave
 from bench.errors import BenchError, MeasurementError, UnavailableError
 from bench.instruments.power import Panel
 from bench.metering import Meter, SampledMeter
@@ -41,6 +41,8 @@ _DROP_S = 0.1
 #: More samples than this in a block tell nothing more; shorter steps are put into longer samples.
 _MOST_SAMPLES = 10
 _FINISH_LIMIT_S = 10.0
+#: A shorter stretch of the warm-up is no witness: steps are doubled until it is as long.
+_STRETCH_S = 0.025
 
 
 class Progress(Protocol):
@@ -124,7 +126,7 @@ class GroupMeasurement:
         self._clock = clock
         self._dossiers = [_Dossier(case, index) for index, case in enumerate(cases)]
         self._random = random.Random(f"{plan.seed}:{cases[0].name}")
-        self._rounds = plan.rounds
+        self._rounds = plan.rounds or WANTED_ROUNDS
         self._predecessor: int | None = None
         self._power: PowerLog | None = None
 
@@ -153,7 +155,7 @@ class GroupMeasurement:
         self._meter.start()
         try:
             for wave in range(self._plan.waves):
-                if not any(dossier.active for dossier in self._dossiers):
+                if not self._is_open():
                     break
                 self._run_wave(wave)
                 if is_look(self._plan, wave + 1):
@@ -169,6 +171,13 @@ class GroupMeasurement:
             raise
         finally:
             self._power = self._meter.stop()
+
+    def _is_open(self) -> bool:
+        """Whether any question is left: a case to measure, and not the baseline alone when all others have left."""
+        others = self._dossiers[1:]
+        if any(dossier.left for dossier in others):
+            return any(dossier.active for dossier in others)
+        return any(dossier.active for dossier in self._dossiers)
 
     def _run_wave(self, wave: int) -> None:
         begin = self._clock()
@@ -251,7 +260,7 @@ class GroupMeasurement:
             length_s = self._clock() - begin
             if agreed or length_s >= plan.warm_up_s:
                 return _WarmUp(length_s, total_steps, agreed, median(stretches_s[-3:]))
-            if reading[1] < plan.block_s / 2:
+            if reading[1] < _STRETCH_S:
                 steps *= 2
                 stretches_s.clear()  # a stretch of another length is no witness
 
@@ -275,16 +284,22 @@ class GroupMeasurement:
         return str(folder)
 
     def _set_rounds(self, wave_s: float) -> None:
-        """Fix the number of rounds, from what the first wave's set-up and warm-up showed."""
+        """Fix the number of rounds, from what the first wave's set-up and warm-up showed, energy blocks included."""
         staff = [dossier for dossier in self._dossiers if dossier.active]
         round_s = sum(_block_s(dossier) for dossier in staff)
         if not staff:
             return
         cold_s = sum(life.build_s + life.first_step_s for dossier in staff for life in dossier.lives)
-        self._rounds = affordable_rounds(self._plan, max(0.0, wave_s - cold_s), round_s)
-        if self._rounds < self._plan.rounds:
+        overhead_s = max(0.0, wave_s - cold_s) + (self._energy_round_s(staff) if self._meter.measures else 0.0)
+        self._rounds = affordable_rounds(self._plan, overhead_s, round_s)
+        wanted = self._plan.rounds or WANTED_ROUNDS
+        if self._rounds < wanted:
             for dossier in staff:
-                dossier.doubt(CaveatKind.CUT_TO_BUDGET, rounds=self._rounds, planned=self._plan.rounds)
+                dossier.doubt(CaveatKind.CUT_TO_BUDGET, rounds=self._rounds, planned=wanted)
+
+    def _energy_round_s(self, staff: Sequence[_Dossier]) -> float:
+        plan = self._plan
+        return 2 * plan.idle_s + sum(_DROP_S + max(plan.energy_block_s, dossier.step_s) for dossier in staff)
 
     def _run_round(self, wave: int, round_: int, workers: dict[int, Worker]) -> None:
         for position, dossier in enumerate(self._drawn()):

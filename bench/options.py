@@ -106,7 +106,11 @@ class _Option(NamedTuple):
 
 _PLAN_OPTIONS: Mapping[str, _Option] = {
     "waves": _Option(_count, "a whole number from 1, like 6", "fresh worker processes per case (default 6)"),
-    "rounds": _Option(_count, "a whole number from 1, like 10", "interleaved rounds per wave (default 10)"),
+    "rounds": _Option(
+        _count,
+        "a whole number from 1, like 10",
+        "interleaved rounds per wave, at most (default: as many as the budget affords)",
+    ),
     "budget": _Option(_seconds, "a positive number of seconds, like 150", "seconds per group (default 150)"),
     "precision": _Option(
         _fraction, "a fraction, like 1% or 0.01", "half-width wanted of a ratio's interval (default 1%%)"

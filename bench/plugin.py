@@ -19,7 +19,7 @@ from bench import hooks
 from bench.bridge import Replay, mend_params
 from bench.errors import BenchError, UnavailableError, UsageError
 from bench.options import OPTIONS, Options, add_options, read_options
-from bench.records import Case, Skip, Trial
+from bench.records import Case, Plan, Skip, Trial
 from bench.session import Session
 
 SESSION = pytest.StashKey[Session]()
@@ -183,10 +183,14 @@ def _announce(config: pytest.Config, measuring: Session) -> None:
     reporter.ensure_newline()
     reporter.write_line(
         f"joulemark: {_counted(cases, 'case')} in {_counted(groups, 'group')}, "
-        f"{_counted(plan.waves, 'wave')} of {_counted(plan.rounds, 'round')}, "
+        f"{_counted(plan.waves, 'wave')} of {_rounds(plan)}, "
         f"about {plan.budget_s:.0f} s a group at most (and set-up); seed {plan.seed}"
     )
     reporter.write_line("joulemark: preparing data and models; what takes long is kept for the next run")
+
+
+def _rounds(plan: Plan) -> str:
+    return _counted(plan.rounds, "round") if plan.rounds else "as many rounds as there is time for"
 
 
 def _counted(number: int, noun: str) -> str:

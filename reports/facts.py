@@ -49,7 +49,7 @@ def method_table(plan: Plan) -> Table:
         "How it was measured",
         (
             ("waves", str(plan.waves), "fresh processes for every case; the unit of evidence"),
-            ("rounds per wave", str(plan.rounds), "one block of every case, in random order"),
+            ("rounds per wave", str(plan.rounds or "as time allows"), "one block of every case, in random order"),
             (
                 "block",
                 f"≥ {quantity(plan.block_s, 's')}",

@@ -14,6 +14,8 @@ from bench.records import Plan, Trial
 
 #: Fewer rounds than this in a wave give its median no robustness, whatever the budget says.
 LEAST_ROUNDS = 3
+#: Below so many the report says that the budget was short; above so many there is nothing to gain by waiting.
+WANTED_ROUNDS, MOST_ROUNDS = 10, 40
 #: Warm-up compares the medians of so many stretches before and so many after.
 _WINDOW = 3
 
@@ -31,8 +33,9 @@ def affordable_rounds(plan: Plan, overhead_s: float, round_s: float) -> int:
 
     ``overhead_s`` is what a wave costs before its first round, ``round_s`` what a round costs; in seconds.
     """
+    most = plan.rounds or MOST_ROUNDS
     for_rounds_s = plan.budget_s / plan.waves - overhead_s
-    return max(min(LEAST_ROUNDS, plan.rounds), min(plan.rounds, int(for_rounds_s / round_s)))
+    return max(min(LEAST_ROUNDS, most), min(most, int(for_rounds_s / round_s)))
 
 
 def is_look(plan: Plan, waves_done: int) -> bool:

@@ -17,7 +17,7 @@ class Plan:
     ::
 
         wave    fresh processes for all cases of a group            waves
-        round   one block of every case, in random order            rounds (per wave)
+        round   one block of every case, in random order            rounds (per wave), set once from the first wave
         block   resume | dropped steps | samples >= block_s | seal
         sample  n steps back to back, >= sample_s, one timestamp pair
 
@@ -27,9 +27,9 @@ class Plan:
     """
 
     waves: int = 6
-    rounds: int = 10
+    rounds: int | None = None  # in a wave, at most; None: as many as the budget affords
     budget_s: float = 150.0  # measuring time of a group, set-up of the first wave apart
-    block_s: float = 0.05  # on a CPU; a CUDA block lasts at least cuda_block_s
+    block_s: float = 0.02  # on a CPU; a CUDA block lasts at least cuda_block_s
     cuda_block_s: float = 0.5
     sample_s: float = 0.01
     warm_up_s: float = 5.0  # when warm-up gives up
@@ -50,8 +50,9 @@ class Plan:
             msg = f"workers cannot be started by {self.start!r}; choose one of {', '.join(WORKER_STARTS)}"
             raise UsageError(msg)
         for name in ("waves", "rounds"):
-            if getattr(self, name) < 1:
-                msg = f"{name} must be at least 1, not {getattr(self, name)}"
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                msg = f"{name} must be at least 1, not {count}"
                 raise UsageError(msg)
         for name in (
             "budget_s",

@@ -112,7 +112,7 @@ def test_each_block_knows_whose_block_ran_before_it(tmp_path: Path) -> None:
 
 def test_samples_hold_what_the_script_says(tmp_path: Path) -> None:
     scripts = {NAMES[0]: Script(step_s=0.02, items=32), NAMES[1]: Script(step_s=0.004)}
-    measurement, _ = _measure(scripts, Plan(waves=1, rounds=1), tmp_path, (A, B))
+    measurement, _ = _measure(scripts, Plan(waves=1, rounds=1, block_s=0.05), tmp_path, (A, B))
     first, second = measurement.trials
     assert [sample.step_s for sample in first.samples] == [0.02] * 3
     assert {sample.steps for sample in second.samples} == {3}
@@ -124,9 +124,9 @@ def test_samples_hold_what_the_script_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("device", "step_s", "steps", "samples"),
     [
-        ("cpu", 0.02, 1, 3),
+        ("cpu", 0.015, 1, 2),
         ("cpu", 0.4, 1, 1),
-        ("cpu", 1e-5, 1000, 5),
+        ("cpu", 1e-5, 1000, 2),
         ("cuda:0", 0.002, 25, 10),
         ("cuda:0", 2.0, 1, 1),
     ],
@@ -213,6 +213,26 @@ def test_a_case_whose_ratio_is_clear_leaves_half_way_and_the_baseline_never(tmp_
         *["hire 3 by fork_server"] * 3,
         *["hire 2 by fork_server"] * 3,
     ]
+
+
+def test_a_group_ends_when_only_its_baseline_is_left(tmp_path: Path) -> None:
+    scripts = {NAMES[0]: Script(step_s=0.02), NAMES[1]: Script(step_s=0.04), NAMES[2]: Script(step_s=0.2)}
+    measurement, _ = _measure(scripts, Plan(waves=6, rounds=2), tmp_path)
+    assert {sample.wave for trial in measurement.trials for sample in trial.samples} == {0, 1, 2}
+
+
+def test_a_baseline_that_is_alone_is_measured_in_all_waves(tmp_path: Path) -> None:
+    measurement, _ = _measure({}, Plan(waves=4, rounds=2), tmp_path, (A,))
+    assert {sample.wave for sample in measurement.trials[0].samples} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(("budget_s", "rounds"), [(12.0, 7), (60.0, 40), (4.0, 3)])
+def test_rounds_fill_the_budget_where_the_plan_names_none(tmp_path: Path, budget_s: float, rounds: int) -> None:
+    scripts = {name: Script(step_s=0.1) for name in NAMES}
+    measurement, _ = _measure(scripts, Plan(waves=2, budget_s=budget_s), tmp_path)
+    for trial in measurement.trials:
+        assert len({sample.round for sample in trial.samples}) == rounds
+        assert any(caveat.kind is CaveatKind.CUT_TO_BUDGET for caveat in trial.caveats) == (rounds < 10)
 
 
 def test_rounds_are_cut_once_to_what_the_budget_affords_and_the_rows_say_so(tmp_path: Path) -> None:
