@@ -25,7 +25,15 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple, Protocol
 
-from bench.analysis.stopping import WANTED_ROUNDS, affordable_rounds, is_look, is_warm, may_leave
+from bench.analysis.stopping import (
+    LEAST_ROUNDS,
+    WANTED_ROUNDS,
+    affordable_rounds,
+    is_look,
+    is_warm,
+    may_leave,
+    strides,
+)
 from bench.errors import BenchError, MeasurementError, UnavailableError
 from bench.instruments.power import Panel
 from bench.metering import Meter, SampledMeter
@@ -84,6 +92,8 @@ class _Dossier:
     failure: Failure | None = None
     skip: Skip | None = None
     left: bool = False  # precise and clear at a look
+    set_up_s: float = 0.0  # what enrolling took, last time
+    stride: int = 1  # takes part in every so many-th round
 
     @property
     def active(self) -> bool:
@@ -127,6 +137,7 @@ class GroupMeasurement:
         self._dossiers = [_Dossier(case, index) for index, case in enumerate(cases)]
         self._random = random.Random(f"{plan.seed}:{cases[0].name}")
         self._rounds = plan.rounds or WANTED_ROUNDS
+        self._hire_s = 0.0
         self._predecessor: int | None = None
         self._power: PowerLog | None = None
 
@@ -160,6 +171,7 @@ class GroupMeasurement:
                 self._run_wave(wave)
                 if is_look(self._plan, wave + 1):
                     self._let_leave()
+                    self._set_rounds()
         except MeasurementError as error:  # no crew could be hired: nobody's case can go on
             for dossier in self._dossiers:
                 if dossier.active:
@@ -181,15 +193,19 @@ class GroupMeasurement:
 
     def _run_wave(self, wave: int) -> None:
         begin = self._clock()
-        staff = [dossier for dossier in self._dossiers if dossier.active]
+        staff = self._staff()
         with closing(self._hire(len(staff), self._plan.start)) as crew:
             workers = {dossier.index: worker for dossier, worker in zip(staff, crew.workers, strict=True)}
+            self._hire_s = self._clock() - begin
             for dossier in staff:
+                begin = self._clock()
                 self._meter.employ(workers[dossier.index].pid)
                 self._progress.enrolling(dossier.case, wave)
                 self._attempt(dossier, workers[dossier.index], wave, "set-up", self._enrol)
+                dossier.set_up_s = self._clock() - begin
             if wave == 0:
-                self._set_rounds(self._clock() - begin)
+                self._set_rounds(cold_s=sum(life.build_s + life.first_step_s for each in staff for life in each.lives))
+                self._doubt_rounds()
             for round_ in range(self._rounds):
                 self._run_round(wave, round_, workers)
                 self._progress.round_done(wave, round_, self._rounds)
@@ -283,18 +299,30 @@ class GroupMeasurement:
         folder.mkdir(parents=True, exist_ok=True)
         return str(folder)
 
-    def _set_rounds(self, wave_s: float) -> None:
-        """Fix the number of rounds, from what the first wave's set-up and warm-up showed, energy blocks included."""
-        staff = [dossier for dossier in self._dossiers if dossier.active]
-        round_s = sum(_block_s(dossier) for dossier in staff)
+    def _staff(self) -> list[_Dossier]:
+        return [dossier for dossier in self._dossiers if dossier.active]
+
+    def _set_rounds(self, cold_s: float = 0.0) -> None:
+        """Fix the rounds of the coming waves, from what hiring and enrolling took last; no sample is looked at.
+
+        Done in the first wave, whose cold set-up of ``cold_s`` in all the budget does not count, and at the look.
+        """
+        staff = self._staff()
         if not staff:
             return
-        cold_s = sum(life.build_s + life.first_step_s for dossier in staff for life in dossier.lives)
-        overhead_s = max(0.0, wave_s - cold_s) + (self._energy_round_s(staff) if self._meter.measures else 0.0)
-        self._rounds = affordable_rounds(self._plan, overhead_s, round_s)
+        chosen = strides([_block_s(dossier) for dossier in staff])
+        round_s = sum(_block_s(dossier) / stride for dossier, stride in zip(staff, chosen, strict=True))
+        overhead_s = self._hire_s + sum(dossier.set_up_s for dossier in staff) - cold_s
+        if self._meter.measures:
+            overhead_s += self._energy_round_s(staff)
+        self._rounds = affordable_rounds(self._plan, max(0.0, overhead_s), round_s)
+        for dossier, stride in zip(staff, chosen, strict=True):
+            dossier.stride = min(stride, max(1, self._rounds // LEAST_ROUNDS))
+
+    def _doubt_rounds(self) -> None:
         wanted = self._plan.rounds or WANTED_ROUNDS
         if self._rounds < wanted:
-            for dossier in staff:
+            for dossier in self._staff():
                 dossier.doubt(CaveatKind.CUT_TO_BUDGET, rounds=self._rounds, planned=wanted)
 
     def _energy_round_s(self, staff: Sequence[_Dossier]) -> float:
@@ -302,12 +330,13 @@ class GroupMeasurement:
         return 2 * plan.idle_s + sum(_DROP_S + max(plan.energy_block_s, dossier.step_s) for dossier in staff)
 
     def _run_round(self, wave: int, round_: int, workers: dict[int, Worker]) -> None:
-        for position, dossier in enumerate(self._drawn()):
+        taking_part = [dossier for dossier in self._drawn() if round_ % dossier.stride == 0]
+        for position, dossier in enumerate(taking_part):
             self._attempt(dossier, workers[dossier.index], wave, "measure", self._run_block, round_, position)
 
     def _drawn(self) -> list[_Dossier]:
         """The cases still in it, in a new order."""
-        order = [dossier for dossier in self._dossiers if dossier.active]
+        order = self._staff()
         self._random.shuffle(order)
         return order
 

@@ -6,6 +6,7 @@ between 73 and 92 %, depending on how often one looks and how dependent the samp
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from bench.analysis.comparison import Verdict, compare, judge
@@ -18,6 +19,8 @@ LEAST_ROUNDS = 3
 WANTED_ROUNDS, MOST_ROUNDS = 10, 40
 #: Warm-up compares the medians of so many stretches before and so many after.
 _WINDOW = 3
+#: A case is slow when its block costs more than so many times the median block.
+_SLOW = 3.0
 
 
 def is_warm(stretches_s: Sequence[float], tolerance: float) -> bool:
@@ -29,13 +32,23 @@ def is_warm(stretches_s: Sequence[float], tolerance: float) -> bool:
 
 
 def affordable_rounds(plan: Plan, overhead_s: float, round_s: float) -> int:
-    """Rounds in each wave so that all waves fit the budget; set once, from the first wave's warm-up (the pilot).
+    """Rounds in each wave so that all waves fit the budget; set from the first wave's warm-up (the pilot).
 
     ``overhead_s`` is what a wave costs before its first round, ``round_s`` what a round costs; in seconds.
     """
     most = plan.rounds or MOST_ROUNDS
     for_rounds_s = plan.budget_s / plan.waves - overhead_s
     return max(min(LEAST_ROUNDS, most), min(most, int(for_rounds_s / round_s)))
+
+
+def strides(blocks_s: Sequence[float]) -> tuple[int, ...]:
+    """For each case: it takes part in every so many-th round, so that slow cases leave time to the others.
+
+    ``blocks_s`` are what their blocks cost, the baseline's first; the baseline takes part in every round. A ratio far
+    from one needs fewer rounds to be known to a tenth of its logarithm.
+    """
+    typical_s = median(blocks_s)
+    return (1, *(max(1, math.ceil(block_s / (_SLOW * typical_s))) for block_s in blocks_s[1:]))
 
 
 def is_look(plan: Plan, waves_done: int) -> bool:

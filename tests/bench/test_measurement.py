@@ -235,6 +235,27 @@ def test_rounds_fill_the_budget_where_the_plan_names_none(tmp_path: Path, budget
         assert any(caveat.kind is CaveatKind.CUT_TO_BUDGET for caveat in trial.caveats) == (rounds < 10)
 
 
+def test_a_slow_case_takes_part_in_fewer_rounds_but_in_three_at_least(tmp_path: Path) -> None:
+    scripts = {NAMES[0]: Script(step_s=0.02), NAMES[1]: Script(step_s=0.02), NAMES[2]: Script(step_s=0.4)}
+    measurement, _ = _measure(scripts, Plan(waves=1, rounds=20), tmp_path)
+    rounds = {name: {sample.round for sample in trial.samples} for name, trial in _by_id(measurement).items()}
+    assert rounds == {NAMES[0]: set(range(20)), NAMES[1]: set(range(20)), NAMES[2]: {0, 6, 12, 18}}
+    measurement, _ = _measure(scripts, Plan(waves=1, rounds=4), tmp_path)
+    assert {sample.round for sample in measurement.trials[2].samples} == {0, 1, 2, 3}
+
+
+def test_those_who_stay_after_the_look_get_the_time_of_those_who_left(tmp_path: Path) -> None:
+    scripts = {
+        NAMES[0]: Script(step_s=0.02),
+        NAMES[1]: Script(step_s=lambda wave, _: 0.02 * (1 + 0.05 * (-1) ** wave)),
+        NAMES[2]: Script(step_s=0.1),
+    }
+    measurement, _ = _measure(scripts, Plan(waves=6, budget_s=30.0), tmp_path)
+    baseline = measurement.trials[0]
+    rounds = [len({sample.round for sample in baseline.samples if sample.wave == wave}) for wave in range(6)]
+    assert rounds[0] == rounds[1] == rounds[2] < rounds[3] == rounds[4] == rounds[5]
+
+
 def test_rounds_are_cut_once_to_what_the_budget_affords_and_the_rows_say_so(tmp_path: Path) -> None:
     scripts = {name: Script(step_s=0.5) for name in NAMES}
     measurement, _ = _measure(scripts, Plan(waves=2, rounds=50, budget_s=60.0), tmp_path)

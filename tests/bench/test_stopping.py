@@ -8,6 +8,7 @@ import pytest
 from bench import Plan, Trial, Verdict, compare, is_look, judge, may_leave
 from bench.analysis.comparison import LOOK_SHARE
 from bench.analysis.statistics import t_quantile
+from bench.analysis.stopping import strides
 from tests.factories import make_trial
 
 PLAN = Plan()
@@ -79,3 +80,16 @@ def test_a_verdict_on_a_case_that_left_agrees_with_its_interval() -> None:
     for beyond, verdict in ((1e-6, Verdict.FASTER), (-1e-6, Verdict.UNSURE)):
         comparison = compare(_trial(margin + half + beyond, 0.004), BASELINE, 0.95, at_look=True)
         assert judge([comparison], 0.01) == (verdict,)
+
+
+@pytest.mark.parametrize(
+    ("blocks_s", "expected"),
+    [
+        ((0.05, 0.05, 0.05, 0.5), (1, 1, 1, 4)),
+        ((0.05, 0.14), (1, 1)),
+        ((5.0, 0.05, 0.05), (1, 1, 1)),
+        ((0.05,), (1,)),
+    ],
+)
+def test_slow_cases_take_part_in_every_so_many_th_round(blocks_s: tuple[float, ...], expected: tuple[int, ...]) -> None:
+    assert strides(blocks_s) == expected

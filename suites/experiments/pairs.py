@@ -1,0 +1,157 @@
+"""How often does the instrument cry wolf, and what does it miss? ``python -m suites.experiments.pairs FOLDER``.
+
+Each run measures the default inference group of the CPU at the default budget, and among its cases several disjoint
+pairs: identical copies (A/A), and copies of which one is slower by 1, 2 or 3 %. Each pair gives one verdict, judged
+by itself: at the default band, the 1 % pairs also with the band at 0.
+
+``--loaded`` runs beside a process that keeps one core busy, ``--loaded 2`` beside two; then all pairs are A/A.
+
+Every finished run is a line in ``FOLDER/runs.jsonl``; started again, the script goes on with what is missing, and
+``--table`` prints the counts with their Clopper-Pearson bounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import bench
+from suites.experiments.planted import PERMILLE, cases, pair
+
+#: What is planted in the pairs of a quiet run, in thousandths; 0 is a pair of identical copies.
+QUIET_PAIRS = (0, 10, 20, 30)
+LOADED_PAIRS = (0,) * 4
+
+
+def measure_run(permilles: Sequence[int], seed: int, plan: bench.Plan) -> dict[str, Any]:
+    """One group with its pairs, measured; what each pair's waves said.
+
+    Raises:
+        MeasurementError: a copy failed.
+    """
+    variants = cases(bench.Options())
+    pairs = [pair(variants[0], number, permille) for number, permille in enumerate(permilles)]
+    group = [*variants, *(case for both in pairs for case in both)]
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory() as caches:
+        measurement = bench.GroupMeasurement(group, plan, Path(caches))
+        measurement.run()
+    trials = {trial.case: trial for trial in measurement.trials}
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+        "duration_s": round(time.monotonic() - begin, 1),
+        "waves": plan.waves,
+        "rounds": [len({s.round for s in trials[group[0]].samples if s.wave == wave}) for wave in range(plan.waves)],
+        "cases": len(group),
+        "pairs": [_outcome(trials, *both, plan.waves) for both in pairs],
+    }
+
+
+def _outcome(
+    trials: dict[bench.Case, bench.Trial], first: bench.Case, second: bench.Case, waves: int
+) -> dict[str, Any]:
+    for case in (first, second):
+        failure = trials[case].failure
+        if failure is not None:
+            msg = f"{case.name} failed: {failure.reason}"
+            raise bench.MeasurementError(msg)
+    comparison = bench.compare(trials[second], trials[first], 0.95, at_look=_left(trials[first], waves))
+    if comparison is None:
+        msg = f"{first.name} and {second.name} share no round; give the run a larger budget"
+        raise bench.MeasurementError(msg)
+    return {
+        "permille": int(second.variant[PERMILLE]),
+        "evidence": [round(value, 6) for value in comparison.evidence],
+        "speedup": round(comparison.speedup, 6),
+        "low": comparison.low,
+        "high": comparison.high,
+        "verdict": bench.judge([comparison], 0.01)[0].name,
+        "verdict_without_band": bench.judge([comparison], 0.0)[0].name,
+    }
+
+
+def _left(trial: bench.Trial, waves: int) -> bool:
+    """Whether it left at the look, because its ratio to the group's baseline was clear."""
+    return len({sample.wave for sample in trial.samples}) < waves
+
+
+@contextlib.contextmanager
+def load(processes: int) -> Iterator[None]:
+    """So many processes that keep a core busy each."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def bounds(hits: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The Clopper-Pearson interval of a proportion (Clopper & Pearson 1934, Biometrika 26)."""
+    from scipy import stats
+
+    interval = stats.binomtest(hits, of).proportion_ci(confidence, method="exact")
+    return float(interval.low), float(interval.high)
+
+
+def table(runs: Sequence[dict[str, Any]]) -> str:
+    """Markdown: what was planted, how often it was called different, with bounds."""
+    pairs = [(run.get("load", 0), one) for run in runs for one in run["pairs"]]
+    lines = [
+        "| busy processes beside | planted | band | pairs | called different | 95 % bounds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for beside in sorted({beside for beside, _ in pairs}):
+        for permille in sorted({one["permille"] for where, one in pairs if where == beside}):
+            chosen = [one for where, one in pairs if where == beside and one["permille"] == permille]
+            for field, band in (("verdict", "1 %"), ("verdict_without_band", "0")):
+                wanted = {"SLOWER"} if permille else {"SLOWER", "FASTER"}
+                hits = sum(one[field] in wanted for one in chosen)
+                low, high = bounds(hits, len(chosen))
+                planted = f"{permille / 10:g} %" if permille else "nothing"
+                lines.append(f"| {beside} | {planted} | {band} | {len(chosen)} | {hits} | {low:.1%} to {high:.1%} |")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what is missing, then print the table; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="suites.experiments.pairs", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="where runs.jsonl is kept")
+    parser.add_argument("--runs", type=int, default=20, help="runs there should be of this kind (20)")
+    parser.add_argument("--loaded", type=int, nargs="?", const=1, default=0, metavar="N", help="busy processes beside")
+    parser.add_argument("--table", action="store_true", help="only print what there is")
+    options = parser.parse_args(arguments)
+    journal = options.folder / "runs.jsonl"
+    options.folder.mkdir(parents=True, exist_ok=True)
+    runs = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+    kind = [run for run in runs if run.get("load", 0) == options.loaded]
+    try:
+        if not options.table and len(kind) < options.runs:
+            bench.prepare(cases(bench.Options())[:1], bench.Plan())
+        for seed in range(len(kind), 0 if options.table else options.runs):
+            with load(options.loaded):
+                run = measure_run(LOADED_PAIRS if options.loaded else QUIET_PAIRS, seed, bench.Plan(seed=seed))
+            runs.append({**run, "load": options.loaded})
+            with journal.open("a") as file:
+                file.write(json.dumps(runs[-1]) + "\n")
+            print(f"run {seed + 1} of {options.runs}: {run['duration_s']:.0f} s", file=sys.stderr, flush=True)
+    except bench.BenchError as error:
+        print(f"suites.experiments.pairs: {error}", file=sys.stderr)
+        return 2
+    print(table(runs))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
