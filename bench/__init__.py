@@ -34,11 +34,13 @@ from bench.workers.step import Step
 
 if TYPE_CHECKING:
     from bench.energy import energy_window
+    from bench.instruments.stopwatch import HostStopwatch
     from bench.measurement import GroupMeasurement, Progress, prepare
 
 #: Public names that bring the instruments with them: loaded when asked for, so that reading a run stays quick.
 _LATE = {
     "GroupMeasurement": "bench.measurement",
+    "HostStopwatch": "bench.instruments.stopwatch",
     "Progress": "bench.measurement",
     "energy_window": "bench.energy",
     "prepare": "bench.measurement",
@@ -51,6 +53,7 @@ __all__ = [
     "ComparisonError",
     "Estimate",
     "GroupMeasurement",
+    "HostStopwatch",
     "MeasurementError",
     "Options",
     "Plan",
