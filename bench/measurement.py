@@ -171,7 +171,7 @@ class GroupMeasurement:
                 self._run_wave(wave)
                 if is_look(self._plan, wave + 1):
                     self._let_leave()
-                    self._set_rounds()
+                    self._rounds = max(self._rounds, self._affordable())
         except MeasurementError as error:  # no crew could be hired: nobody's case can go on
             for dossier in self._dossiers:
                 if dossier.active:
@@ -204,7 +204,11 @@ class GroupMeasurement:
                 self._attempt(dossier, workers[dossier.index], wave, "set-up", self._enrol)
                 dossier.set_up_s = self._clock() - begin
             if wave == 0:
-                self._set_rounds(cold_s=sum(life.build_s + life.first_step_s for each in staff for life in each.lives))
+                lives = [life for dossier in staff for life in dossier.lives]
+                self._rounds = self._affordable(cold_s=sum(life.build_s + life.first_step_s for life in lives))
+            elif wave == 1:
+                self._rounds = self._affordable()
+            if wave < 2:
                 self._doubt_rounds()
             for round_ in range(self._rounds):
                 self._run_round(wave, round_, workers)
@@ -302,22 +306,24 @@ class GroupMeasurement:
     def _staff(self) -> list[_Dossier]:
         return [dossier for dossier in self._dossiers if dossier.active]
 
-    def _set_rounds(self, cold_s: float = 0.0) -> None:
-        """Fix the rounds of the coming waves, from what hiring and enrolling took last; no sample is looked at.
+    def _affordable(self, cold_s: float = 0.0) -> int:
+        """The rounds of the coming waves, from what hiring and enrolling took last; no sample is looked at.
 
-        Done in the first wave, whose cold set-up of ``cold_s`` in all the budget does not count, and at the look.
+        Asked in the first wave, whose cold set-up of ``cold_s`` in all the budget does not count, in the second, which
+        shows what a warm one takes, and at the look.
         """
         staff = self._staff()
         if not staff:
-            return
+            return self._rounds
         chosen = strides([_block_s(dossier) for dossier in staff])
         round_s = sum(_block_s(dossier) / stride for dossier, stride in zip(staff, chosen, strict=True))
         overhead_s = self._hire_s + sum(dossier.set_up_s for dossier in staff) - cold_s
         if self._meter.measures:
             overhead_s += self._energy_round_s(staff)
-        self._rounds = affordable_rounds(self._plan, max(0.0, overhead_s), round_s)
+        rounds = affordable_rounds(self._plan, max(0.0, overhead_s), round_s)
         for dossier, stride in zip(staff, chosen, strict=True):
-            dossier.stride = min(stride, max(1, self._rounds // LEAST_ROUNDS))
+            dossier.stride = min(stride, max(1, rounds // LEAST_ROUNDS))
+        return rounds
 
     def _doubt_rounds(self) -> None:
         wanted = self._plan.rounds or WANTED_ROUNDS

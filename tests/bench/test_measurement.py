@@ -253,16 +253,16 @@ def test_those_who_stay_after_the_look_get_the_time_of_those_who_left(tmp_path: 
     measurement, _ = _measure(scripts, Plan(waves=6, budget_s=30.0), tmp_path)
     baseline = measurement.trials[0]
     rounds = [len({sample.round for sample in baseline.samples if sample.wave == wave}) for wave in range(6)]
-    assert rounds[0] == rounds[1] == rounds[2] < rounds[3] == rounds[4] == rounds[5]
+    assert rounds[1] == rounds[2] < rounds[3] == rounds[4] == rounds[5]
 
 
-def test_rounds_are_cut_once_to_what_the_budget_affords_and_the_rows_say_so(tmp_path: Path) -> None:
+def test_rounds_are_cut_to_what_the_budget_affords_and_the_rows_say_so(tmp_path: Path) -> None:
     scripts = {name: Script(step_s=0.5) for name in NAMES}
     measurement, _ = _measure(scripts, Plan(waves=2, rounds=50, budget_s=60.0), tmp_path)
     for trial in measurement.trials:
         (caveat,) = (caveat for caveat in trial.caveats if caveat.kind is CaveatKind.CUT_TO_BUDGET)
-        assert dict(caveat.figures) == {"rounds": 7, "planned": 50}
-        assert len({(sample.wave, sample.round) for sample in trial.samples}) == 14
+        assert dict(caveat.figures) == {"rounds": 6, "planned": 50}
+        assert len({(sample.wave, sample.round) for sample in trial.samples}) == 7 + 6
 
 
 @pytest.mark.parametrize(
