@@ -89,7 +89,8 @@ def plain_ratio(axes: str, minutes: float, loop_s: float) -> Ratio:
         for loop in loops:
             loop.step_s()  # builds, warms up
         baseline, setting = loops
-        before, logs = baseline.step_s(), []
+        before = baseline.step_s()
+        logs: list[float] = []
         end = time.monotonic() + 60 * minutes
         while time.monotonic() < end or len(logs) < 2:
             ours, after = setting.step_s(), baseline.step_s()
