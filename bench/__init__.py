@@ -25,7 +25,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from bench.analysis import Comparison, Estimate, Verdict, compare, judge, summarise
+from bench.analysis import Comparison, Estimate, Verdict, compare, is_look, judge, may_leave, summarise
 from bench.errors import BenchError, ComparisonError, MeasurementError, StorageError, UnavailableError, UsageError
 from bench.options import Options, options_of
 from bench.records import Case, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
@@ -69,8 +69,10 @@ __all__ = [
     "compare",
     "energy_window",
     "expand",
+    "is_look",
     "judge",
     "load",
+    "may_leave",
     "options_of",
     "prepare",
     "summarise",

@@ -81,7 +81,7 @@ class _Dossier:
     step_s: float = 0.0
     failure: Failure | None = None
     skip: Skip | None = None
-    left: bool = False  # precise enough at a look
+    left: bool = False  # precise and clear at a look
 
     @property
     def active(self) -> bool:
@@ -329,11 +329,12 @@ class GroupMeasurement:
         dossier.lives[-1] = replace(dossier.lives[-1], peak_memory_bytes=finished.peak_memory_bytes)
 
     def _let_leave(self) -> None:
-        """At a look: cases whose ratio is precise enough are done. The baseline never is."""
-        baseline = self._dossiers[0].trial()
-        for dossier in self._dossiers[1:]:
-            if dossier.active and may_leave(dossier.trial(), baseline, self._plan):
-                dossier.left = True
+        """At a look: cases whose ratio is precise and clear are done. The baseline never is."""
+        baseline, *others = self._dossiers
+        staff = [dossier for dossier in others if dossier.active]
+        leaving = may_leave([baseline.trial(), *(dossier.trial() for dossier in staff)], self._plan)
+        for dossier in staff:
+            dossier.left = dossier.case in leaving
 
 
 def prepare(cases: Sequence[Case], plan: Plan, *, hire: Hire = hire) -> None:

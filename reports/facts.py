@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from bench.analysis import is_look
+from bench.analysis.comparison import LOOK_SHARE
 from bench.records import Plan, Run
 from bench.units import quantity, scale
 from reports.figures import DASH, percent
 from reports.tables import Cell, Column, Line, Role, Table
-from reports.text import one_line
+from reports.text import counted, one_line
 
 
 def environment_table(run: Run) -> Table:
@@ -63,6 +65,7 @@ def method_table(plan: Plan) -> Table:
             ),
             ("budget", _length(plan.budget_s), "of measuring for each group"),
             ("confidence", percent(plan.confidence), "of each interval; of all claims of a table together, by Holm"),
+            *_look(plan),
             ("noise band", f"±{percent(plan.band)}", "differences below this do not count"),
             ("precision asked for", f"±{percent(plan.precision)}", "of each speed-up, else its row says imprecise"),
             ("order", f"seed {plan.seed}", "from which the order of every round is drawn"),
@@ -75,6 +78,14 @@ def method_table(plan: Plan) -> Table:
             ("processes", plan.start.replace("_", " "), starts.get(plan.start, "")),
         ),
     )
+
+
+def _look(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    level = percent(1 - LOOK_SHARE * (1 - plan.confidence))
+    for waves in range(1, plan.waves):
+        if is_look(plan, waves):
+            meaning = f"a case whose {level} interval is precise and clear leaves, and keeps that interval"
+            yield "look", f"after {counted(waves, 'wave')}", meaning
 
 
 def _facts(title: str, facts: Iterable[tuple[str, str, str]]) -> Table:

@@ -4,6 +4,7 @@ from bench.analysis.comparison import Comparison, Verdict, compare, judge
 from bench.analysis.energy import EnergyEstimate, TrialEnergy
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
 from bench.analysis.quality import caveats
+from bench.analysis.stopping import is_look, may_leave
 from bench.analysis.summary import Group, Row, summarise
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "Verdict",
     "caveats",
     "compare",
+    "is_look",
     "judge",
+    "may_leave",
     "peak_memory",
     "set_up",
     "summarise",

@@ -9,6 +9,9 @@ The pairing takes out what hits both cases alike (clocks, heat, neighbours)::
 
 A run of a single wave has no second process to compare with: there the interval is the distribution-free one
 of the median over rounds, which knows nothing of the offset between processes, and the comparison says so.
+
+A case that left at the look half-way chose its own end, because its waves happened to agree: its interval is made
+at a stricter level (:data:`LOOK_SHARE`). What this is worth was simulated: ``suites/experiments/coverage.py``.
 """
 
 from __future__ import annotations
@@ -16,13 +19,17 @@ from __future__ import annotations
 import enum
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.estimates import block_seconds
-from bench.analysis.statistics import Interval, exponential, holm, median, sign_interval, sign_tail, t_interval, t_tail
+from bench.analysis.statistics import exponential, holm, median, sign_interval, sign_tail, t_interval, t_tail
 from bench.errors import ComparisonError
-from bench.records import Case, Trial
+from bench.records import Case, SampleKind, Trial
+
+#: Of the chance of missing (5 % at 95 % confidence) the look half-way may spend so much, on top of what the end
+#: spends: then all intervals together hold at least 93 %, whatever the spread and the ratio (Bonferroni's bound).
+LOOK_SHARE = 0.4
 
 
 class Verdict(enum.Enum):
@@ -50,6 +57,7 @@ class Comparison:
     confidence: float
     over_waves: bool
     evidence: tuple[float, ...]
+    at_look: bool = False  # its waves ended at the look: interval and verdict are held to a stricter level
 
     @property
     def half_width(self) -> float | None:
@@ -63,8 +71,10 @@ class Comparison:
         return self.half_width is not None and self.half_width <= max(precision, abs(math.log(self.speedup)) / 10)
 
 
-def compare(trial: Trial, baseline: Trial, confidence: float) -> Comparison | None:
+def compare(trial: Trial, baseline: Trial, confidence: float, *, at_look: bool = False) -> Comparison | None:
     """The speed-up of a trial over the baseline, or None when they share no round.
+
+    ``at_look`` is for the look itself; afterwards a case that left there is known by its missing waves.
 
     Raises:
         ComparisonError: the two are of different workloads or devices.
@@ -76,13 +86,37 @@ def compare(trial: Trial, baseline: Trial, confidence: float) -> Comparison | No
     waves = paired_log_speedups(trial, baseline)
     if not waves:
         return None
-    if len(waves) > 1:
+    return comparison_of(trial, baseline, waves, confidence, at_look=at_look)
+
+
+def comparison_of(
+    trial: Trial,
+    baseline: Trial,
+    waves: Mapping[int, Sequence[float]],
+    confidence: float,
+    *,
+    at_look: bool = False,
+) -> Comparison:
+    """The comparison that follows from the paired logarithms of each wave, of times or of energies."""
+    over_waves = len(waves) > 1
+    at_look = over_waves and (at_look or _ended_before(trial, baseline))
+    if over_waves:
         evidence = tuple(median(rounds) for rounds in waves.values())
-        interval = t_interval(evidence, confidence)
+        ratio = exponential(t_interval(evidence, 1 - LOOK_SHARE * (1 - confidence) if at_look else confidence))
     else:
-        (evidence,) = waves.values()
-        interval = sign_interval(evidence, confidence)
-    return _comparison(trial, baseline, exponential(interval), confidence, len(waves) > 1, evidence)
+        evidence = tuple(*waves.values())
+        ratio = exponential(sign_interval(evidence, confidence))
+    return Comparison(
+        case=trial.case,
+        baseline=baseline.case,
+        speedup=ratio.value,
+        low=ratio.low,
+        high=ratio.high,
+        confidence=confidence,
+        over_waves=over_waves,
+        evidence=evidence,
+        at_look=at_look,
+    )
 
 
 def paired_log_speedups(trial: Trial, baseline: Trial) -> dict[int, tuple[float, ...]]:
@@ -104,11 +138,14 @@ def judge(comparisons: Sequence[Comparison], band: float) -> tuple[Verdict, ...]
         return ()
     margin = math.log1p(band)
     level = (1 - comparisons[0].confidence) / 2
-    tails = [(t_tail if c.over_waves else sign_tail)(c.evidence, margin) for c in comparisons]
-    return tuple(
-        _verdict(comparison, different, margin)
-        for comparison, different in zip(comparisons, holm(tails, level), strict=True)
-    )
+    different = holm([_tail(comparison, margin) for comparison in comparisons], level)
+    return tuple(_verdict(*judged, margin) for judged in zip(comparisons, different, strict=True))
+
+
+def _tail(comparison: Comparison, margin: float) -> float:
+    """How surprising the evidence is if the difference does not matter; more is asked of a case that left."""
+    tail = (t_tail if comparison.over_waves else sign_tail)(comparison.evidence, margin)
+    return min(1.0, tail / LOOK_SHARE) if comparison.at_look else tail
 
 
 def _verdict(comparison: Comparison, different: bool, margin: float) -> Verdict:
@@ -120,7 +157,7 @@ def _verdict(comparison: Comparison, different: bool, margin: float) -> Verdict:
     return Verdict.SAME if inside else Verdict.UNSURE
 
 
-def _comparison(
-    trial: Trial, baseline: Trial, ratio: Interval, confidence: float, over_waves: bool, evidence: tuple[float, ...]
-) -> Comparison:
-    return Comparison(trial.case, baseline.case, ratio.value, ratio.low, ratio.high, confidence, over_waves, evidence)
+def _ended_before(trial: Trial, baseline: Trial) -> bool:
+    """Whether a trial has none of its baseline's last waves: it left, or was ended."""
+    ours, theirs = ({s.wave for s in one.samples if s.kind is SampleKind.TIMING} for one in (trial, baseline))
+    return max(ours, default=-1) < max(theirs, default=-1)

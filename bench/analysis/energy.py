@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from bench.analysis.blocks import BlockPower, Figures, energy_blocks, read_blocks
-from bench.analysis.comparison import Comparison
+from bench.analysis.comparison import Comparison, comparison_of
 from bench.analysis.energy_doubts import doubts
 from bench.analysis.estimates import Estimate
 from bench.analysis.ledger import Block
@@ -146,19 +146,7 @@ def compare_energy(
             waves[key[0]].append(math.log(theirs[0][key] / ours[0][key]))
     if not waves:
         return None
-    over = len(waves) > 1
-    evidence = tuple(median(logs) for logs in waves.values()) if over else tuple(*waves.values())
-    ratio = exponential((t_interval if over else sign_interval)(evidence, confidence))
-    return Comparison(
-        case=trial.case,
-        baseline=baseline.case,
-        speedup=ratio.value,
-        low=ratio.low,
-        high=ratio.high,
-        confidence=confidence,
-        over_waves=over,
-        evidence=evidence,
-    )
+    return comparison_of(trial, baseline, waves, confidence)
 
 
 def over_waves(figures: Figures, confidence: float) -> tuple[Interval, int] | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.analysis.comparison import compare
+from bench.analysis.comparison import Verdict, compare, judge
 from bench.analysis.statistics import median
-from bench.records import Plan, Trial
+from bench.records import Case, Plan, Trial
 
 #: Fewer rounds than this in a wave give its median no robustness, whatever the budget says.
 LEAST_ROUNDS = 3
@@ -40,7 +40,20 @@ def is_look(plan: Plan, waves_done: int) -> bool:
     return waves_done == max(3, plan.waves // 2) and waves_done < plan.waves
 
 
-def may_leave(trial: Trial, baseline: Trial, plan: Plan) -> bool:
-    """Whether a case's ratio to the baseline is known as precisely as the plan asks."""
-    comparison = compare(trial, baseline, plan.confidence)
-    return comparison is not None and comparison.over_waves and comparison.is_precise(plan.precision)
+def may_leave(trials: Sequence[Trial], plan: Plan) -> frozenset[Case]:
+    """The cases that need no more waves at a look; the first trial is the baseline, which always stays.
+
+    A case leaves when its ratio to the baseline is as precise as the plan asks *and* its verdict among those of the
+    table is clear. Both are held to the stricter level of :func:`bench.analysis.comparison.compare`, since a case
+    that leaves because its few waves happened to agree has an interval that is too narrow: leaving on precision
+    alone, at the level of the end, covered 92.3 % in place of 95 % (of the cases that left, 54 to 75 %), and left
+    differences of 2 % UNSURE that three more waves would have shown.
+    """
+    baseline, *others = trials
+    compared = (compare(trial, baseline, plan.confidence, at_look=True) for trial in others)
+    comparisons = [comparison for comparison in compared if comparison is not None]
+    return frozenset(
+        comparison.case
+        for comparison, verdict in zip(comparisons, judge(comparisons, plan.band), strict=True)
+        if comparison.over_waves and comparison.is_precise(plan.precision) and verdict is not Verdict.UNSURE
+    )
