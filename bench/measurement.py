@@ -379,9 +379,9 @@ class GroupMeasurement:
         dossier.lives[-1] = replace(dossier.lives[-1], peak_memory_bytes=finished.peak_memory_bytes)
 
     def _let_leave(self) -> None:
-        """At a look: cases whose ratio is precise and clear are done. The baseline never is."""
+        """At a look: cases whose ratio is precise and clear are done. The baseline and its copies never are."""
         baseline, *others = self._dossiers
-        staff = [dossier for dossier in others if dossier.active]
+        staff = [dossier for dossier in others if dossier.active and not dossier.case.copy]
         leaving = may_leave([baseline.trial(), *(dossier.trial() for dossier in staff)], self._plan)
         for dossier in staff:
             dossier.left = dossier.case in leaving

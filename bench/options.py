@@ -32,6 +32,11 @@ class Options:
     model: str | None = None  # "module:factory"; None for the shipped ResNet-18
     input_shape: tuple[int, int, int] = (3, 32, 32)
     classes: int = 10
+    self_check: str | None = None  # "short" or "long"; None for none
+
+
+#: How often the baseline of each group is measured once more, by the kind of self-check.
+COPIES: Mapping[str, int] = {"short": 1, "long": 8}
 
 
 #: Where the plugin keeps the options of a session.
@@ -98,10 +103,17 @@ def _factory(text: str) -> str:
     return text
 
 
+def _self_check(text: str) -> str:
+    if text not in COPIES:
+        raise ValueError
+    return text
+
+
 class _Option(NamedTuple):
     parse: Callable[[str], Any]
     example: str  # completes the sentence "give ..."
     help: str
+    bare: str | None = None  # what it means without a value; None where it needs one
 
 
 _PLAN_OPTIONS: Mapping[str, _Option] = {
@@ -134,17 +146,24 @@ _SUITE_OPTIONS: Mapping[str, _Option] = {
     "model": _Option(_factory, "module:factory", "your own model: module:factory, a function that returns a Module"),
     "input": _Option(_shape, "channels x height x width, like 3x32x32", "input shape of the model (default 3x32x32)"),
     "classes": _Option(_classes, "a whole number from 2, like 10", "number of classes of the model (default 10)"),
+    "self-check": _Option(
+        _self_check,
+        "=short or =long, with the sign, and paths after it",
+        "measure each baseline once more, to know the least difference this machine shows; =long: eight times",
+        bare="short",
+    ),
 }
 _ALL: Mapping[str, _Option] = {**_PLAN_OPTIONS, **_SUITE_OPTIONS}
 #: Options whose name on the command line is not that of the field.
-_FIELDS = {"budget": "budget_s", "input": "input_shape"}
+_FIELDS = {"budget": "budget_s", "input": "input_shape", "self-check": "self_check"}
 
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare ``--bench-*``."""
     group = parser.getgroup("joulemark", "joulemark: benchmarks of deep-learning classifiers")
     for name, option in _ALL.items():
-        group.addoption(f"--bench-{name}", metavar=name.upper(), default=None, help=option.help)
+        many: dict[str, Any] = {} if option.bare is None else {"nargs": "?", "const": option.bare}
+        group.addoption(f"--bench-{name}", metavar=name.upper(), default=None, help=option.help, **many)
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -156,7 +175,7 @@ def read_options(config: pytest.Config) -> Options:
     settings = _project_settings(config)
     values: dict[str, Any] = {}
     for name, option in _ALL.items():
-        given = config.getoption(f"bench_{name}")
+        given = config.getoption(f"bench_{name.replace('-', '_')}")
         where = f"--bench-{name}"
         if given is None and name in settings:
             given, where = settings[name], f"[tool.joulemark] {name}"

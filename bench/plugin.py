@@ -18,7 +18,7 @@ import bench
 from bench import hooks
 from bench.bridge import Replay, mend_params
 from bench.errors import BenchError, UnavailableError, UsageError
-from bench.options import OPTIONS, Options, add_options, read_options
+from bench.options import COPIES, OPTIONS, Options, add_options, read_options
 from bench.records import Case, Plan, Skip, Trial
 from bench.session import Session
 
@@ -186,6 +186,12 @@ def _announce(config: pytest.Config, measuring: Session) -> None:
         f"{_counted(plan.waves, 'wave')} of {_rounds(plan)}, "
         f"about {plan.budget_s:.0f} s a group at most (and set-up); seed {plan.seed}"
     )
+    kind = measuring.options.self_check
+    if kind is not None:
+        reporter.write_line(
+            f"joulemark: self-check: each group's baseline is measured {_counted(COPIES[kind], 'more time')}"
+            + (", which takes as much more of the budget" if COPIES[kind] > 1 else " in the same budget")
+        )
     reporter.write_line("joulemark: preparing data and models; what takes long is kept for the next run")
 
 

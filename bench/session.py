@@ -16,9 +16,10 @@ from bench.instruments import probe
 from bench.instruments.panel import open_panel, parse_power
 from bench.measurement import GroupMeasurement, prepare
 from bench.metering import SampledMeter
-from bench.options import Options
+from bench.options import COPIES, Options
+from bench.overheads import measure_overheads
 from bench.progress import shown
-from bench.records import Case, Run, Skip, Trial
+from bench.records import Case, Plan, Run, SelfCheck, Skip, Trial
 
 
 class Session:
@@ -31,6 +32,7 @@ class Session:
         self._quiet = quiet
         self._begin = time.monotonic()
         self._run: Run | None = None
+        self._self_check: SelfCheck | None = None
         self._groups: dict[object, list[Case]] = {}
         self._results: dict[Case, Trial | Skip] = {}
         self._caches = tempfile.TemporaryDirectory(prefix="joulemark-")
@@ -71,6 +73,9 @@ class Session:
         """
         self._check_output()
         open_panel(parse_power(self.options.plan.power)).close()  # a GPU that is not there is said now
+        if self.options.self_check is not None:
+            devices = [group[0].variant.device for group in self._groups.values()]
+            self._self_check = measure_overheads(COPIES[self.options.self_check], devices, self.options.plan)
         for group in self._groups.values():
             try:
                 prepare(group, self.options.plan)
@@ -104,6 +109,7 @@ class Session:
         folder = Path(tempfile.mkdtemp(dir=self._caches.name))
         plan = self.options.plan
         meter = SampledMeter(open_panel(parse_power(plan.power)))
+        cases, plan = self._with_copies(cases, plan)
         with shown(title, len(cases), plan, quiet=self._quiet) as progress:
             measurement = GroupMeasurement(cases, plan, folder, progress=progress, meter=meter)
             try:
@@ -138,6 +144,18 @@ class Session:
     def _unmeasured(self, case: Case) -> list[Case]:
         return [member for member in self._groups.get(case.group, ()) if member not in self._results]
 
+    def _with_copies(self, cases: list[Case], plan: Plan) -> tuple[list[Case], Plan]:
+        """The cases with copies of their baseline, and the plan for them.
+
+        A single copy shares the budget, so that it shows what this very budget can show; many have their own.
+        """
+        baseline = self._groups[cases[0].group][0]
+        if self.options.self_check is None or cases[0] is not baseline:
+            return cases, plan
+        copies = COPIES[self.options.self_check]
+        budget_s = plan.budget_s * (1 if copies == 1 else (len(cases) + copies) / len(cases))
+        return [*cases, *(replace(baseline, copy=n + 1) for n in range(copies))], replace(plan, budget_s=budget_s)
+
     def _keep(self, measurement: GroupMeasurement) -> None:
         trials, power = measurement.trials, measurement.power
         self._results.update({trial.case: trial for trial in trials})
@@ -147,7 +165,7 @@ class Session:
         self._save(replace(run, trials=(*run.trials, *trials), skips=self._skips(), power=logs))
 
     def _skips(self) -> tuple[Skip, ...]:
-        return tuple(result for result in self._results.values() if isinstance(result, Skip))
+        return tuple(result for result in self._results.values() if isinstance(result, Skip) and not result.case.copy)
 
     def _new_run(self) -> Run:
         now = datetime.datetime.now(datetime.UTC)
@@ -156,6 +174,7 @@ class Session:
             started=now.isoformat(timespec="seconds"),
             environment=probe.environment(),
             plan=self.options.plan,
+            self_check=self._self_check,
         )
 
     def _save(self, run: Run) -> None:

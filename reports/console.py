@@ -48,6 +48,9 @@ def _document(document: Document, width: int) -> Iterator[Text]:
     if document.skips.lines:
         yield Text()
         yield from _skips(document.skips, width)
+    if document.self_check.lines:
+        yield Text()
+        yield from _self_check(document.self_check, width)
     yield Text()
     yield from _summary(document, width)
 
@@ -80,6 +83,13 @@ def _skips(table: Table, width: int) -> Iterator[Text]:
     for line in table.lines:
         case, reason, fix = (cell.text for cell in line.cells)
         yield from _prose(f"{case}: {reason}; {fix}", width, mark="- ")
+
+
+def _self_check(table: Table, width: int) -> Iterator[Text]:
+    yield Text(table.title, "bold")
+    for line in table.lines:
+        what, value, meaning = (cell.text for cell in line.cells)
+        yield from _prose(f"{what}: {value} – {meaning}", width, mark="- ")
 
 
 def _prose(text: str, width: int, mark: str = "", style: str = "") -> Iterator[Text]:

@@ -10,6 +10,7 @@ from bench.records import Run
 from bench.units import quantity
 from reports.facts import environment_table, method_table
 from reports.figures import DASH, duration
+from reports.self_check import noise_said, self_check_table
 from reports.summary import Headline, headline, summarised, titles
 from reports.tables import Table, failure_table, group_table, skip_table
 from reports.text import one_line
@@ -35,6 +36,7 @@ class Document:
     sections: tuple[Section, ...]
     failures: Table
     skips: Table
+    self_check: Table  # without lines where there was none
     environment: Table
     method: Table
     cautions: tuple[str, ...]  # what must be known before a figure is quoted
@@ -49,13 +51,14 @@ def compose(run: Run) -> Document:
     return Document(
         title=_title(tuple(title for title, _ in named)),
         facts=_facts(run),
-        summary=summarised(groups, run),
+        summary=(*summarised(groups, run), *noise_said(run)),
         sections=tuple(
             Section(group, headline(title, group, run.plan.confidence), group_table(group, title, run.plan))
             for title, group in named
         ),
         failures=failure_table(run),
         skips=skip_table(run.skips),
+        self_check=self_check_table(run),
         environment=environment_table(run),
         method=method_table(run.plan),
         cautions=(comparisons_said(run.plan), absolutes_said()),

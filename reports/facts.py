@@ -30,14 +30,15 @@ def environment_table(run: Run) -> Table:
     for gpu in e.gpus:
         described = (gpu.name, quantity(gpu.memory_bytes, "B"), f"power limit {quantity(gpu.power_limit_w, 'W')}")
         facts.append((f"GPU {gpu.index}", ", ".join(described)))
-    facts += [("cost of reading sensors", cost)] if (cost := _sampling(run)) else []
+    share = sampling_share(run)
+    facts += [("cost of reading sensors", f"{percent(share)} of one core")] if share is not None else []
     return _facts("Environment", ((name, DASH if value is None else one_line(value), "") for name, value in facts))
 
 
-def _sampling(run: Run) -> str | None:
-    """What following the sensors took, in the worst group; None where nothing was read."""
+def sampling_share(run: Run) -> float | None:
+    """The fraction of one core that following the sensors took, in the worst group; None where nothing was read."""
     shares = [log.cost.cores for log in run.power if log.traces and log.cost is not None and log.cost.cores is not None]
-    return f"{percent(max(shares))} of one core" if shares else None
+    return max(shares, default=None)
 
 
 def method_table(plan: Plan) -> Table:

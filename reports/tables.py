@@ -148,7 +148,8 @@ def failure_table(run: Run) -> Table:
                 (Cell(one_line(trial.case.name)), Cell(wording.sentence), Cell(wording.advice, role=Role.MUTED)),
                 output=plain_lines(trial.failure.detail),
             )
-            for trial in run.trials
+            for trials in run.groups().values()
+            for trial in trials
             if trial.failure is not None and (wording := of_failure(trial)) is not None
         ),
     )

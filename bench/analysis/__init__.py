@@ -4,6 +4,7 @@ from bench.analysis.comparison import Comparison, Verdict, compare, judge
 from bench.analysis.energy import EnergyEstimate, TrialEnergy
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
 from bench.analysis.quality import caveats
+from bench.analysis.self_check import Noise, false_alarm_rate, noises
 from bench.analysis.stopping import is_look, may_leave
 from bench.analysis.summary import Group, Row, summarise
 
@@ -12,14 +13,17 @@ __all__ = [
     "EnergyEstimate",
     "Estimate",
     "Group",
+    "Noise",
     "Row",
     "TrialEnergy",
     "Verdict",
     "caveats",
     "compare",
+    "false_alarm_rate",
     "is_look",
     "judge",
     "may_leave",
+    "noises",
     "peak_memory",
     "set_up",
     "summarise",

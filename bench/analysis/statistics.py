@@ -66,6 +66,22 @@ def _special() -> Any:
     return special
 
 
+def binomial_interval(count: int, of: int, confidence: float) -> Interval:
+    """A share and its exact interval (Clopper & Pearson 1934, Biometrika 26); at least ``confidence``, often more.
+
+    Raises:
+        ValueError: nothing was counted.
+    """
+    if not 0 <= count <= of or of < 1:
+        msg = f"{count} of {of} is no share"
+        raise ValueError(msg)
+    tail = (1 - confidence) / 2
+    inverse = _special().betaincinv
+    low = float(inverse(count, of - count + 1, tail)) if count else 0.0
+    high = float(inverse(count + 1, of - count, 1 - tail)) if count < of else 1.0
+    return Interval(count / of, low, high)
+
+
 def t_quantile(degrees: int, confidence: float) -> float:
     """The two-sided quantile: 12.7 for one degree of freedom at 95 %."""
     return float(_special().stdtrit(degrees, (1 + confidence) / 2))

@@ -3,6 +3,7 @@
 from bench.records.environment import Environment, Gpu
 from bench.records.plan import Plan
 from bench.records.run import SCHEMA, Run
+from bench.records.self_check import EmptyStep, SelfCheck
 from bench.records.trial import Caveat, CaveatKind, Failure, Life, Proof, Sample, SampleKind, Skip, Trial
 from bench.records.variant import AXES, AxisValue, Variant, expand
 from bench.records.workload import Case, Scalar, Workload
@@ -14,6 +15,7 @@ __all__ = [
     "Case",
     "Caveat",
     "CaveatKind",
+    "EmptyStep",
     "Environment",
     "Failure",
     "Gpu",
@@ -24,6 +26,7 @@ __all__ = [
     "Sample",
     "SampleKind",
     "Scalar",
+    "SelfCheck",
     "Skip",
     "Trial",
     "Variant",

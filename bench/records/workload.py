@@ -51,20 +51,34 @@ class Workload:
 
 @dataclass(frozen=True)
 class Case:
-    """One workload under one variant: one test, one worker, one report row."""
+    """One workload under one variant: one test, one worker, one report row.
+
+    A self-check measures the baseline more than once. The copies are cases of their own, and no axis tells them
+    apart: whatever builds and reads variants treats them as what they are, the same.
+    """
 
     workload: Workload
     variant: Variant
+    copy: int = 0  # from 1 for the copies of a self-check
+
+    def __post_init__(self) -> None:
+        if self.copy < 0:
+            msg = f"copy {self.copy} of a case cannot be; count copies from 1"
+            raise UsageError(msg)
 
     @property
     def name(self) -> str:
-        """``"training[cpu-fp32]"``: unique in a run, and stable between runs."""
-        return f"{self.workload.name}[{self.variant.id}]"
+        """``"training[cpu-fp32]"``, a copy with its number, ``~1``: unique in a run, and stable between runs."""
+        return f"{self.workload.name}[{self.variant.id}]{self._mark}"
 
     @property
     def group(self) -> tuple[Workload, str]:
         """What is measured interleaved and compared pairwise: one workload on one device."""
         return self.workload, self.variant.device
 
+    @property
+    def _mark(self) -> str:
+        return f"~{self.copy}" if self.copy else ""
+
     def __str__(self) -> str:
-        return self.variant.id
+        return f"{self.variant.id}{self._mark}"

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -287,3 +288,16 @@ def test_a_dishonoured_label_in_any_wave_spoils_the_case(tmp_path: Path) -> None
 def test_peak_memory_is_kept_for_each_wave(tmp_path: Path) -> None:
     measurement, _ = _measure({}, Plan(waves=2, rounds=1), tmp_path, (A,))
     assert [life.peak_memory_bytes for life in measurement.trials[0].lives] == [2**29, 2**29]
+
+
+def test_a_copy_of_the_baseline_is_a_case_like_any_other_but_never_leaves(tmp_path: Path) -> None:
+    copy = replace(A, copy=1)
+    scripts = {NAMES[1]: Script(step_s=0.2)}
+    measurement, scene = _measure(scripts, Plan(waves=6, rounds=4), tmp_path, (A, B, copy))
+    original, left, copied = measurement.trials
+    assert (original.case.name, copied.case.name) == ("inference[cpu-fp32]", "inference[cpu-fp32]~1")
+    rounds = [{(s.wave, s.round) for s in trial.samples} for trial in (original, left, copied)]
+    assert rounds[0] == rounds[2]
+    assert rounds[1] < rounds[0]
+    assert {sample.position for sample in copied.samples} == {0, 1, 2}
+    assert scene.events("cpu-fp32~1").count("build") == 6

@@ -249,3 +249,33 @@ def _wait_for_first_group(folder: Path) -> None:
             return
         time.sleep(0.1)
     pytest.fail("the first group was not finished in two minutes")
+
+
+def test_a_self_check_measures_the_baseline_once_more_and_says_what_is_noise(pytester: pytest.Pytester) -> None:
+    _suite(pytester, "10, 20")
+    result = _run(pytester, "--bench-self-check", "--bench-power=off")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*self-check: each group's baseline is measured 1 more time*",
+            "- sums on cpu: differences below:*",
+            "- clock*",
+        ]
+    )
+    run = _stored(pytester)
+    assert [trial.case.name.partition("-")[2] for trial in run.trials] == [
+        "fp32-threads1-length10]",
+        "fp32-threads1-length20]",
+        "fp32-threads1-length10]~1",
+    ]
+    assert run.self_check is not None
+    assert run.self_check.switch_s > 0
+    assert run.self_check.round_trip_s > 0
+    assert run.self_check.empty[0].host_s < 1e-3
+
+
+def test_a_path_after_a_bare_self_check_is_not_taken_for_its_value(pytester: pytest.Pytester) -> None:
+    _suite(pytester)
+    result = pytester.runpytest_subprocess("--benchmark-only", "--bench-self-check", "bench_sums.py")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--bench-self-check bench_sums.py: *give =short or =long, with the sign*"])
