@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
 
 from bench import Proof, Step, Variant
-from suites.backends import Brief, Ready, find_backend
+from suites.backends import Brief, Captured, NewWork, Ready, Work, find_backend
 from suites.data import DataSet, Split, rotation
-from suites.evidence import onednn_proofs, placement_proofs
-from suites.operations import record
+from suites.evidence import cudnn_proofs, onednn_proofs, placement_proofs, scaling_proofs
+from suites.operations import Operation, record
 from suites.placement import Placement
 from suites.recipe import Recipe, new_loss, new_optimizer
 
@@ -24,27 +24,20 @@ def training_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
 
         zero gradients | forward | loss | backward | optimizer step         on one of several resident batches, in turn
 
+    With amp_fp16 the loss is scaled before backward, and the optimizer step includes unscaling, the check for overflow
+    and the next scale.
+
     Raises:
         UsageError: an axis value that the classifier does not know.
         UnavailableError: this machine lacks the device or what the backend needs.
     """
     placement = Placement.of(variant)
+    scaler = placement.loss_scaler()
     batches = _resident(placement, data.train, _batch(variant))
     model = placement.place_model(model).train()
     ready = find_backend(str(variant["backend"]))(model, Brief(variant, True, batches[0].images, data.train))
-    optimizer, loss_of = new_optimizer(model, Recipe()), new_loss()
-    forward, arithmetic, turns = ready.forward, placement.arithmetic, itertools.cycle(batches)
-
-    def run() -> torch.Tensor:
-        batch = next(turns)
-        optimizer.zero_grad(set_to_none=True)
-        with arithmetic():
-            loss: torch.Tensor = loss_of(forward(batch.images), batch.labels)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        return loss
-
-    return Step(run, _batch(variant), _proofs(variant, placement, model, ready, batches[0], run))
+    new_work = _descent(ready, placement, new_optimizer(model, Recipe()), scaler)
+    return _step(variant, placement, model, ready, batches, new_work)
 
 
 def inference_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
@@ -59,13 +52,81 @@ def inference_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
     model = placement.place_model(model).eval()
     ready = find_backend(str(variant["backend"]))(model, Brief(variant, False, batches[0].images, data.train))
     forward, arithmetic = ready.forward, placement.arithmetic
-    turns = itertools.cycle([batch.images for batch in batches])
+
+    def new_work(turns: Iterator[Split]) -> Work:
+        def run() -> torch.Tensor:
+            with torch.inference_mode(), arithmetic():
+                return forward(next(turns).images)
+
+        return Work(run)
+
+    return _step(variant, placement, model, ready, batches, new_work)
+
+
+def _descent(
+    ready: Ready, placement: Placement, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None
+) -> NewWork:
+    """Forward, loss, backward and optimizer on the next batch, with the loss scaled where there is a scaler."""
+    forward, arithmetic, loss_of = ready.forward, placement.arithmetic, new_loss()
+
+    def new_work(turns: Iterator[Split]) -> Work:
+        def run() -> torch.Tensor:
+            batch = next(turns)
+            optimizer.zero_grad(set_to_none=True)
+            with arithmetic():
+                loss: torch.Tensor = loss_of(forward(batch.images), batch.labels)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            return loss
+
+        if scaler is None:
+            return Work(run, optimizer=optimizer)
+
+        def run_scaled() -> torch.Tensor:
+            batch = next(turns)
+            optimizer.zero_grad(set_to_none=True)
+            with arithmetic():
+                loss: torch.Tensor = loss_of(forward(batch.images), batch.labels)
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            return loss
+
+        def settle() -> None:
+            scaler.step(optimizer)
+            scaler.update()
+
+        return Work(run_scaled, settle, optimizer)
+
+    return new_work
+
+
+def _step(
+    variant: Variant,
+    placement: Placement,
+    model: nn.Module,
+    ready: Ready,
+    batches: Sequence[Split],
+    new_work: NewWork,
+) -> Step:
+    """The work as one callable, with its evidence: as it is, or taken over by the backend."""
+    if ready.capture is None:
+        run = _whole(new_work(itertools.cycle(batches)))
+        captured = Captured(run, run)
+    else:
+        captured = ready.capture(new_work, batches)
+    return Step(captured.run, _batch(variant), _proofs(variant, placement, model, ready, batches[0], captured))
+
+
+def _whole(work: Work) -> Callable[[], torch.Tensor]:
+    settle = work.settle
+    if settle is None:
+        return work.run  # itself, so that a step pays for nothing that it does not need
 
     def run() -> torch.Tensor:
-        with torch.inference_mode(), arithmetic():
-            return forward(next(turns))
+        result = work.run()
+        settle()
+        return result
 
-    return Step(run, _batch(variant), _proofs(variant, placement, model, ready, batches[0], run))
+    return run
 
 
 def _batch(variant: Variant) -> int:
@@ -85,14 +146,24 @@ def _proofs(
     model: nn.Module,
     ready: Ready,
     batch: Split,
-    run: Callable[[], object],
+    captured: Captured,
 ) -> Callable[[], Iterator[Proof]]:
     """Evidence from one more step, recorded when it is asked for."""
 
     def proofs() -> Iterator[Proof]:
-        operations = record(run)
-        yield from placement_proofs(placement, model, batch.images, operations, own_layout=ready.own_layout)
+        operations = _recorded(captured, placement.device)
+        yield from placement_proofs(
+            placement, model, batch.images, operations, own_layout=ready.own_layout, hidden=ready.hidden
+        )
         yield from ready.proofs(operations)
+        yield from scaling_proofs(placement, operations) if model.training else ()
         yield from onednn_proofs(variant, operations)
+        yield from cudnn_proofs(variant, operations)
 
     return proofs
+
+
+def _recorded(captured: Captured, device: str) -> tuple[Operation, ...]:
+    """What a step did. A replayed one hides its operations, and shows its kernels: the former come from plain work."""
+    replayed = record(captured.run, device)
+    return replayed if captured.plain is captured.run else (*record(captured.plain), *replayed)

@@ -40,6 +40,10 @@ class Sample(NamedTuple):
         return self.host_s / self.steps
 
 
+#: What stands for an expectation where there is none: evidence that nobody can judge.
+_NOT_JUDGED = "not judged"
+
+
 class Proof(NamedTuple):
     """Evidence, read back in the worker, that one axis value took effect."""
 
@@ -47,9 +51,19 @@ class Proof(NamedTuple):
     expected: str
     observed: str
 
+    @classmethod
+    def seen(cls, fact: str, observed: str) -> Proof:
+        """A fact listed for the reader: it speaks neither for the label nor against it."""
+        return cls(fact, _NOT_JUDGED, observed)
+
+    @property
+    def judged(self) -> bool:
+        """Whether the fact could have spoken against the label."""
+        return self.expected != _NOT_JUDGED
+
     @property
     def honoured(self) -> bool:
-        return self.expected == self.observed
+        return self.expected == self.observed or not self.judged
 
 
 class CaveatKind(enum.Enum):

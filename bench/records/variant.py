@@ -21,7 +21,9 @@ AXES: Mapping[str, AxisValue] = {
     "backend": "eager",
     "threads": 0,  # 0: as many as the process may use cores
     "onednn": True,
+    "cudnn": True,
     "cudnn_benchmark": False,
+    "deterministic": False,
 }
 _ALWAYS_SAID = ("device", "precision")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

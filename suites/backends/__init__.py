@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bench import UsageError
-from suites.backends import compiled, eager
-from suites.backends.ready import Backend, Brief, Ready
+from suites.backends import compiled, cuda_graphs, eager, tensorrt
+from suites.backends.ready import Backend, Brief, Captured, NewWork, Ready, Work
 
-__all__ = ["BACKENDS", "Backend", "Brief", "Ready", "find_backend"]
+__all__ = ["BACKENDS", "Backend", "Brief", "Captured", "NewWork", "Ready", "Work", "find_backend"]
 
 BACKENDS: Mapping[str, Backend] = {
     "eager": eager.ready,
     "compile": compiled.ready,
+    "compile_frozen": compiled.frozen,
+    "compile_reduce_overhead": compiled.reduce_overhead,
+    "compile_max_autotune": compiled.max_autotune,
+    "cuda_graphs": cuda_graphs.ready,
+    "tensorrt": tensorrt.ready,
 }
 
 

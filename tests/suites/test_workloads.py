@@ -21,9 +21,16 @@ def parameters(**changes: object) -> dict[str, object]:
 @WORKLOADS
 def test_the_baseline_comes_first_on_each_device(workload):
     variants = [str(case) for case in workload.cases(Options())]
-    assert variants[0] == "cpu-fp32"
-    assert variants[-1] == "cuda0-fp32"
-    assert len(set(variants)) == len(variants) == 7
+    on_cpu, on_cuda = ([name for name in variants if name.startswith(device)] for device in ("cpu", "cuda0"))
+    assert variants == [*on_cpu, *on_cuda]
+    assert (on_cpu[0], on_cuda[0]) == ("cpu-fp32", "cuda0-fp32")
+    assert len(set(variants)) == len(variants)
+
+
+def test_half_weights_and_engines_are_for_inference():
+    trained, inferred = ({str(case) for case in each.cases(Options())} for each in (training, inference))
+    assert trained < inferred
+    assert {"cpu-bf16", "cuda0-fp16", "cuda0-fp16-tensorrt", "cpu-fp32-compile_max_autotune"} <= inferred - trained
 
 
 @WORKLOADS
