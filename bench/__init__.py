@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING
 from bench.analysis import Comparison, Estimate, Verdict, compare, is_look, judge, may_leave, summarise
 from bench.errors import BenchError, ComparisonError, MeasurementError, StorageError, UnavailableError, UsageError
 from bench.options import Options, options_of
-from bench.records import Case, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
+from bench.records import AXES, Case, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
+from bench.selection import Selection, declare
 from bench.storage import load
 from bench.workers.step import Step
 
@@ -47,6 +48,7 @@ _LATE = {
 }
 
 __all__ = [
+    "AXES",
     "BenchError",
     "Case",
     "Comparison",
@@ -61,6 +63,7 @@ __all__ = [
     "Proof",
     "Run",
     "Sample",
+    "Selection",
     "Step",
     "StorageError",
     "Trial",
@@ -70,6 +73,7 @@ __all__ = [
     "Verdict",
     "Workload",
     "compare",
+    "declare",
     "energy_window",
     "expand",
     "is_look",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -12,12 +13,15 @@ from bench import Proof, Step, Variant
 from suites.backends import Brief, Captured, NewWork, Ready, Work, find_backend
 from suites.data import DataSet, Split, rotation
 from suites.evidence import cudnn_proofs, onednn_proofs, placement_proofs, scaling_proofs
+from suites.loading import Feed
 from suites.operations import Operation, record
 from suites.placement import Placement
 from suites.recipe import Recipe, new_loss, new_optimizer
 
 
-def training_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
+def training_step(
+    variant: Variant, model: nn.Module, data: DataSet, backends: str = "", feed: Iterator[Split] | None = None
+) -> Step:
     """One optimizer step of the recipe; the model is moved, and trained as the step runs.
 
     ::
@@ -25,7 +29,8 @@ def training_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
         zero gradients | forward | loss | backward | optimizer step         on one of several resident batches, in turn
 
     With amp_fp16 the loss is scaled before backward, and the optimizer step includes unscaling, the check for overflow
-    and the next scale.
+    and the next scale. ``feed`` gives the batches instead of those that lie ready. ``backends`` names backends from
+    outside this package.
 
     Raises:
         UsageError: an axis value that the classifier does not know.
@@ -35,12 +40,39 @@ def training_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
     scaler = placement.loss_scaler()
     batches = _resident(placement, data.train, _batch(variant))
     model = placement.place_model(model).train()
-    ready = find_backend(str(variant["backend"]))(model, Brief(variant, True, batches[0].images, data.train))
+    ready = find_backend(str(variant["backend"]), backends)(model, Brief(variant, True, batches[0].images, data.train))
     new_work = _descent(ready, placement, new_optimizer(model, Recipe()), scaler)
-    return _step(variant, placement, model, ready, batches, new_work)
+    return _step(variant, placement, model, ready, batches[0], new_work, feed or itertools.cycle(batches))
 
 
-def inference_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
+def end_to_end_step(variant: Variant, model: nn.Module, data: DataSet, backends: str = "") -> Step:
+    """The training step with the loading of its images before it and the reading of its loss after it.
+
+    ::
+
+        next batch, from loaders | copy to the device | the training step | loss.item(), which waits for all of it
+
+    Raises:
+        UsageError: an axis value that the classifier does not know.
+        UnavailableError: this machine lacks the device or what the backend needs.
+    """
+    loaders = int(variant["loaders"])
+    feed = Feed(Placement.of(variant), data.train, _batch(variant), loaders)
+    step = training_step(variant, model, data, backends, feed)
+
+    def run() -> float:
+        loss = step.run()
+        assert isinstance(loss, torch.Tensor)
+        return loss.item()
+
+    def proofs() -> Iterator[Proof]:
+        yield from step.proofs()
+        yield Proof("loaders", str(loaders), str(feed.loaders))
+
+    return replace(step, run=run, proofs=proofs, close=feed.close)
+
+
+def inference_step(variant: Variant, model: nn.Module, data: DataSet, backends: str = "") -> Step:
     """One forward pass without gradients, in evaluation mode, on one of several resident batches, in turn.
 
     Raises:
@@ -50,7 +82,7 @@ def inference_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
     placement = Placement.of(variant)
     batches = _resident(placement, data.held_out, _batch(variant))
     model = placement.place_model(model).eval()
-    ready = find_backend(str(variant["backend"]))(model, Brief(variant, False, batches[0].images, data.train))
+    ready = find_backend(str(variant["backend"]), backends)(model, Brief(variant, False, batches[0].images, data.train))
     forward, arithmetic = ready.forward, placement.arithmetic
 
     def new_work(turns: Iterator[Split]) -> Work:
@@ -60,7 +92,7 @@ def inference_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
 
         return Work(run)
 
-    return _step(variant, placement, model, ready, batches, new_work)
+    return _step(variant, placement, model, ready, batches[0], new_work, itertools.cycle(batches))
 
 
 def _descent(
@@ -104,16 +136,17 @@ def _step(
     placement: Placement,
     model: nn.Module,
     ready: Ready,
-    batches: Sequence[Split],
+    example: Split,
     new_work: NewWork,
+    turns: Iterator[Split],
 ) -> Step:
     """The work as one callable, with its evidence: as it is, or taken over by the backend."""
     if ready.capture is None:
-        run = _whole(new_work(itertools.cycle(batches)))
+        run = _whole(new_work(turns))
         captured = Captured(run, run)
     else:
-        captured = ready.capture(new_work, batches)
-    return Step(captured.run, _batch(variant), _proofs(variant, placement, model, ready, batches[0], captured))
+        captured = ready.capture(new_work, example, turns)
+    return Step(captured.run, _batch(variant), _proofs(variant, placement, model, ready, example, captured))
 
 
 def _whole(work: Work) -> Callable[[], torch.Tensor]:

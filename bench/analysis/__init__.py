@@ -1,25 +1,34 @@
 """Pure functions of records: no clock, no hardware, no words."""
 
+from bench.analysis.break_even import BreakEven
 from bench.analysis.comparison import Comparison, Verdict, compare, judge
 from bench.analysis.energy import EnergyEstimate, TrialEnergy
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
+from bench.analysis.independence import Independence
+from bench.analysis.pipeline import InputShare, input_shares
 from bench.analysis.quality import caveats
 from bench.analysis.self_check import Noise, false_alarm_rate, noises
 from bench.analysis.stopping import is_look, may_leave
 from bench.analysis.summary import Group, Row, summarise
+from bench.analysis.tails import Tail
 
 __all__ = [
+    "BreakEven",
     "Comparison",
     "EnergyEstimate",
     "Estimate",
     "Group",
+    "Independence",
+    "InputShare",
     "Noise",
     "Row",
+    "Tail",
     "TrialEnergy",
     "Verdict",
     "caveats",
     "compare",
     "false_alarm_rate",
+    "input_shares",
     "is_look",
     "judge",
     "may_leave",

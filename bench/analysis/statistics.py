@@ -82,7 +82,12 @@ def binomial_interval(count: int, of: int, confidence: float) -> Interval:
     return Interval(count / of, low, high)
 
 
-def t_quantile(degrees: int, confidence: float) -> float:
+def binomial_cdf(successes: int, n: int, probability: float) -> float:
+    """P(Binomial(n, probability) <= successes)."""
+    return float(_special().bdtr(successes, n, probability))
+
+
+def t_quantile(degrees: float, confidence: float) -> float:
     """The two-sided quantile: 12.7 for one degree of freedom at 95 %."""
     return float(_special().stdtrit(degrees, (1 + confidence) / 2))
 

@@ -18,7 +18,7 @@ with torch.amp, where scaling stays outside. What a graph returns is overwritten
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -46,17 +46,23 @@ def ready(model: nn.Module, brief: Brief) -> Ready:
 
 
 def capture(
-    model: nn.Module, new_work: NewWork, batches: Sequence[Split], *, training: bool, cuda: Any = torch.cuda
+    model: nn.Module,
+    new_work: NewWork,
+    example: Split,
+    turns: Iterator[Split],
+    *,
+    training: bool,
+    cuda: Any = torch.cuda,
 ) -> Captured:
     """The work, captured; ``cuda`` stands for the module torch.cuda."""
-    images, labels = batches[0].images.clone(), batches[0].labels.clone()
+    images, labels = example.images.clone(), example.labels.clone()
     work = new_work(itertools.repeat(Split(images, labels)))
     _warm_up(model, work, cuda)
     graph = cuda.CUDAGraph()
     with cuda.graph(graph):
         result = work.run()
     return Captured(
-        _replay(graph, itertools.cycle(batches), Split(images, labels), result, work.settle, training=training),
+        _replay(graph, turns, Split(images, labels), result, work.settle, training=training),
         partial(_plain, model, work),
     )
 
@@ -72,22 +78,20 @@ def replay_proofs(operations: Sequence[Operation]) -> Iterable[Proof]:
 
 def _replay(
     graph: Any,
-    turns: Iterable[Split],
+    turns: Iterator[Split],
     own: Split,
     result: torch.Tensor,
     settle: Callable[[], None] | None,
     *,
     training: bool,
 ) -> Callable[[], torch.Tensor]:
-    upcoming = iter(turns)
-
     def infer() -> torch.Tensor:
-        own.images.copy_(next(upcoming).images)
+        own.images.copy_(next(turns).images)
         graph.replay()
         return result
 
     def train() -> torch.Tensor:
-        batch = next(upcoming)
+        batch = next(turns)
         own.images.copy_(batch.images)
         own.labels.copy_(batch.labels)
         graph.replay()

@@ -49,9 +49,9 @@ class Captured:
     plain: Callable[[], object]
 
 
-#: Work on the batches of an iterator; and the taking over of such work on these resident batches.
+#: Work on the batches of an iterator; and the taking over of such work: one batch as an example, and those to come.
 NewWork = Callable[[Iterator[Split]], Work]
-Capture = Callable[[NewWork, Sequence[Split]], Captured]
+Capture = Callable[[NewWork, Split, Iterator[Split]], Captured]
 
 
 @dataclass(frozen=True)

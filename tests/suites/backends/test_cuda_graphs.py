@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -108,7 +109,9 @@ def descent(model, *, settled=None):
 
 def test_a_step_is_warmed_up_on_a_side_stream_then_captured_then_replayed():
     cuda, model, resident = RecordedCuda(), Tiny(), batches()
-    step = capture(model, cuda.wrap(inference(model)), resident, training=False, cuda=cuda)
+    step = capture(
+        model, cuda.wrap(inference(model)), resident[0], itertools.cycle(resident), training=False, cuda=cuda
+    )
     assert cuda.calls == [
         "side waits",
         "side begins",
@@ -126,7 +129,9 @@ def test_a_step_is_warmed_up_on_a_side_stream_then_captured_then_replayed():
 
 def test_each_replay_reads_the_next_batch_from_the_same_memory():
     cuda, model, resident = RecordedCuda(), Tiny(), batches()
-    step = capture(model, cuda.wrap(inference(model)), resident, training=False, cuda=cuda)
+    step = capture(
+        model, cuda.wrap(inference(model)), resident[0], itertools.cycle(resident), training=False, cuda=cuda
+    )
     for batch in (*resident, resident[0]):
         result = step.run()
         assert torch.equal(result, model(batch.images))
@@ -144,7 +149,7 @@ def test_training_starts_from_the_weights_and_momentum_it_was_given():
         found.append(all(not state["momentum_buffer"].any() for state in optimizer.state.values()))
 
     cuda.at_capture = look
-    capture(model, cuda.wrap(new_work), batches(), training=True, cuda=cuda)
+    capture(model, cuda.wrap(new_work), batches()[0], itertools.cycle(batches()), training=True, cuda=cuda)
     assert found == [True, True]
     assert optimizer.state
 
@@ -152,7 +157,7 @@ def test_training_starts_from_the_weights_and_momentum_it_was_given():
 def test_images_and_labels_are_in_the_graphs_memory_before_it_is_replayed():
     cuda, model, resident = RecordedCuda(), Tiny(), batches(2)
     new_work, _ = descent(model)
-    step = capture(model, cuda.wrap(new_work), resident, training=True, cuda=cuda)
+    step = capture(model, cuda.wrap(new_work), resident[0], itertools.cycle(resident), training=True, cuda=cuda)
     with torch.no_grad():
         expected = nn.functional.cross_entropy(model(resident[0].images), resident[0].labels)
     assert torch.equal(step.run(), expected)
@@ -161,7 +166,7 @@ def test_images_and_labels_are_in_the_graphs_memory_before_it_is_replayed():
 def test_what_asks_the_host_comes_after_the_replay_and_is_not_captured():
     cuda, model = RecordedCuda(), Tiny()
     new_work, _ = descent(model, settled=lambda: cuda.calls.append("settle"))
-    step = capture(model, cuda.wrap(new_work), batches(), training=True, cuda=cuda)
+    step = capture(model, cuda.wrap(new_work), batches()[0], itertools.cycle(batches()), training=True, cuda=cuda)
     assert "settle" not in cuda.calls
     cuda.calls.clear()
     step.run()
@@ -171,7 +176,7 @@ def test_what_asks_the_host_comes_after_the_replay_and_is_not_captured():
 def test_plain_work_leaves_the_gradients_where_the_graph_writes_them():
     cuda, model = RecordedCuda(), Tiny()
     new_work, _ = descent(model)
-    step = capture(model, cuda.wrap(new_work), batches(), training=True, cuda=cuda)
+    step = capture(model, cuda.wrap(new_work), batches()[0], itertools.cycle(batches()), training=True, cuda=cuda)
     addresses = [parameter.grad.data_ptr() for parameter in model.parameters()]
     step.plain()
     assert [parameter.grad.data_ptr() for parameter in model.parameters()] == addresses
