@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from bench.analysis.comparison import Comparison, Verdict
 from bench.analysis.estimates import Estimate
 
+#: A cold set-up is timed once. A difference below this fraction of the baseline's is noise, and costs nothing.
+_NOISE = 0.25
+
 
 @dataclass(frozen=True)
 class BreakEven:
@@ -46,7 +49,8 @@ def break_even(
         return None
     if comparison is None or comparison.speedup <= 1 or baseline_item_s is None:
         return None
-    extra_s = max(0.0, set_up.value - baseline_set_up.value)
+    extra_s = set_up.value - baseline_set_up.value
+    extra_s = extra_s if extra_s > _NOISE * baseline_set_up.value else 0.0
     point, best, worst = (
         _items(extra_s, baseline_item_s, speedup) for speedup in (comparison.speedup, comparison.high, comparison.low)
     )

@@ -35,8 +35,9 @@ def test_after_so_many_items_both_have_taken_as_long() -> None:
     assert 3.05 + items * 0.020 / 32 == pytest.approx(33.05 + items * 0.010 / 32)
 
 
-def test_what_costs_no_more_to_set_up_pays_at_once() -> None:
-    found = row(make_run(BASELINE, make_trial(step_s=0.010, layout="channels_last")))
+@pytest.mark.parametrize("build_s", [0.5, 1.0, 1.05])  # dearer by 5 % of one cold set-up: that is noise
+def test_what_costs_no_more_to_set_up_pays_at_once(build_s: float) -> None:
+    found = row(make_run(BASELINE, make_trial(step_s=0.010, layout="channels_last", build_s=build_s)))
     assert found.break_even_cold is not None
     assert (found.break_even_cold.items, found.break_even_cold.high) == (0, 0)
 
