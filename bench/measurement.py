@@ -31,6 +31,7 @@ from bench.instruments.power import Panel
 from bench.metering import Meter, SampledMeter
 from bench.records import Case, Caveat, CaveatKind, Failure, Life, Plan, Proof, Sample, SampleKind, Skip, Trial
 from bench.records.power import PowerLog
+from bench.records.trial import kind_of
 from bench.workers.crew import Crew, Worker, WorkerError, hire
 from bench.workers.messages import Block, Build, Built, Finish, Finished, Prepare, Prepared, Sealed
 
@@ -40,6 +41,8 @@ Hire = Callable[[int, str], Crew]
 _DROP_S = 0.1
 #: More samples than this in a block tell nothing more; shorter steps are put into longer samples.
 _MOST_SAMPLES = 10
+#: The same of single steps: each is kept, since it may be the slow one.
+_MOST_LATENCIES = 500
 _FINISH_LIMIT_S = 10.0
 
 
@@ -218,7 +221,8 @@ class GroupMeasurement:
         dossier.items = built.items
         dossier.proofs = _worst(dossier.proofs, tuple(built.proofs))
         dossier.step_s = warm_up.step_s
-        dossier.block = dossier.block or shape_block(plan, dossier.case.variant.device, warm_up.step_s)
+        shape = shape_latency_block if kind_of(dossier.case.workload) is SampleKind.LATENCY else shape_block
+        dossier.block = dossier.block or shape(plan, dossier.case.variant.device, warm_up.step_s)
         dossier.lives.append(
             Life(
                 wave=wave,
@@ -306,10 +310,13 @@ class GroupMeasurement:
         if dossier.block is None:
             msg = f"{dossier.case.name} has no block to run; it was not enrolled"
             raise MeasurementError(msg)
-        self._keep(dossier, worker, dossier.block, Sample(wave, round_, position, None, 0.0, 1, 0.0, None))
+        kind = kind_of(dossier.case.workload)
+        self._keep(dossier, worker, dossier.block, Sample(wave, round_, position, None, 0.0, 1, 0.0, None, kind))
 
     def _run_energy_block(self, dossier: _Dossier, worker: Worker, wave: int, position: int) -> None:
         block = shape_energy_block(self._plan, dossier.step_s)
+        if kind_of(dossier.case.workload) is SampleKind.LATENCY:  # back to back it would be another regime
+            block = Block(1, block.steps, block.drop_steps, block.drop_s)
         self._keep(dossier, worker, block, Sample(wave, 0, position, None, 0.0, 1, 0.0, None, SampleKind.ENERGY))
 
     def _keep(self, dossier: _Dossier, worker: Worker, block: Block, where: Sample) -> None:
@@ -363,6 +370,13 @@ def shape_block(plan: Plan, device: str, step_s: float) -> Block:
     steps = max(1, math.ceil(max(plan.sample_s, length_s / _MOST_SAMPLES) / step_s))
     samples = max(1, math.ceil(length_s / (steps * step_s)))
     return Block(steps=steps, samples=samples, drop_steps=1, drop_s=_DROP_S if on_cuda else 0.0)
+
+
+def shape_latency_block(plan: Plan, device: str, step_s: float) -> Block:
+    """The block for single steps: at least the plan's number of them, and at least the block's length."""
+    enough = min(_MOST_LATENCIES, math.ceil(plan.block_length_s(device) / step_s))
+    drop_s = _DROP_S if device.startswith("cuda") else 0.0
+    return Block(steps=1, samples=max(plan.latency_steps, enough), drop_steps=1, drop_s=drop_s)
 
 
 def shape_energy_block(plan: Plan, step_s: float) -> Block:

@@ -132,8 +132,10 @@ def _standing_of(row: Row, key: str) -> Standing:
 
 
 def _marks(section: Section, key: str) -> tuple[_Mark, ...]:
-    index = [column.key for column in section.table.columns].index(key)
-    marks = []
+    keys = [column.key for column in section.table.columns]
+    if key not in keys:
+        return ()  # of latency there are no rates
+    index, marks = keys.index(key), []
     for row, line in zip(section.group.rows, section.table.lines, strict=True):
         known = _figure_of(row, key)
         if known is not None:

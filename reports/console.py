@@ -45,6 +45,9 @@ def _document(document: Document, width: int) -> Iterator[Text]:
     for section in document.sections:
         yield Text()
         yield from _table(section.table, width)
+        if section.aside is not None:
+            yield Text()
+            yield from _table(section.aside, width)
     if document.skips.lines:
         yield Text()
         yield from _skips(document.skips, width)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.analysis import Group, Verdict, summarise
 from bench.records import Run
 from bench.units import quantity
+from reports.choices import independence_table
 from reports.facts import environment_table, method_table
 from reports.figures import DASH, duration
 from reports.summary import Headline, headline, summarised, titles
@@ -23,6 +24,7 @@ class Section:
     group: Group
     headline: Headline
     table: Table
+    aside: Table | None = None  # the price of independence, where there is one
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,12 @@ def compose(run: Run) -> Document:
         facts=_facts(run),
         summary=summarised(groups, run),
         sections=tuple(
-            Section(group, headline(title, group, run.plan.confidence), group_table(group, title, run.plan))
+            Section(
+                group,
+                headline(title, group, run.plan.confidence),
+                group_table(group, title, run.plan),
+                independence_table(group),
+            )
             for title, group in named
         ),
         failures=failure_table(run),

@@ -74,6 +74,11 @@ def percent(fraction: float) -> str:
     return f"{fraction * 100:.2g}\u00a0%" if abs(fraction) < 0.1 else f"{fraction * 100:.0f}\u00a0%"
 
 
+def rounded(count: float) -> str:
+    """A large number of things to three digits, in full: ``"12,400"``."""
+    return f"{float(f'{count:.3g}'):,.0f}"
+
+
 def duration(seconds: float | None) -> str:
     """A length of time as people say it, from seconds to hours: ``"5 min 12 s"``."""
     if seconds is None:

@@ -6,8 +6,8 @@
     narrow   case   time            rate            speed-up            verdict   set-up   memory
                     interval        interval        interval            notes     warm
 
-Where even the narrow form does not fit, gaps shrink; then peak memory is left out, then set-up, then the rate, then
-the ratio of energies.
+Where even the narrow form does not fit, gaps shrink; then the break-even is left out, then peak memory, then set-up,
+then the rate, or the ninetieth percentile, then the ratio of energies.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ _HEADING_WIDTH = 20
 #: What is left out, one step after the other, until the rest fits.
 _DISPENSABLE: tuple[tuple[str, ...], ...] = (
     (),
-    ("memory",),
-    ("setup", "memory"),
-    ("rate", "setup", "memory"),
-    ("rate", "saving", "setup", "memory"),
+    ("payoff",),
+    ("payoff", "memory"),
+    ("setup", "payoff", "memory"),
+    ("rate", "p90", "setup", "payoff", "memory"),
+    ("rate", "p90", "saving", "setup", "payoff", "memory"),
 )
 
 

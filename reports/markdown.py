@@ -12,7 +12,7 @@ from reports.tables import Align, Cell, Note, Role, Table
 #: Every ASCII character that begins or ends any markup, HTML and autolinks among it.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$@!])")
 #: Figures that may not be quoted under their row's name.
-_STRUCK = frozenset({"case", "time", "rate", "speedup", "energy", "saving"})
+_STRUCK = frozenset({"case", "time", "rate", "speedup", "energy", "saving", "payoff", "p90", "p99"})
 #: What would begin a list, a quotation or a rule at the start of a cell or an item: a sign, or a number with a dot.
 _START = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))([-+=.)])")
 
@@ -33,6 +33,8 @@ def _blocks(document: Document) -> Iterator[str]:
     yield "\n".join(f"- {escaped(sentence)}" for sentence in (*document.summary, *document.cautions))
     for section in document.sections:
         yield from _section(section.table)
+        if section.aside is not None:
+            yield from _section(section.aside, "###")
     for table in (document.failures, document.skips):
         if table.lines:
             yield from _section(table)
@@ -42,9 +44,9 @@ def _blocks(document: Document) -> Iterator[str]:
     yield "\n".join(f"- **{escaped(label)}**: {escaped(meaning)}" for label, meaning in document.verdicts)
 
 
-def _section(table: Table) -> Iterator[str]:
+def _section(table: Table, level: str = "##") -> Iterator[str]:
     title = table.title[:1].upper() + table.title[1:]
-    yield f"## {escaped(title)}"
+    yield f"{level} {escaped(title)}"
     yield "\n".join(_table(table))
     if table.legend:
         yield escaped(table.legend)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.analysis import Comparison, Group, Row, Verdict
+from bench.analysis import Comparison, Group, Row, Verdict, input_shares
 from bench.records import CaveatKind, Plan, Run
+from reports.choices import break_even_said, independence_said, input_said
 from reports.figures import bounds, percent, ratio_scale
 from reports.standing import Standing, standing
 from reports.text import listed, one_line
@@ -39,6 +40,7 @@ def summarised(groups: tuple[Group, ...], run: Run) -> tuple[str, ...]:
     named = tuple(zip(titles(groups), groups, strict=True))
     sentences = [_fastest(title, group) for title, group in named]
     sentences += [sentence for title, group in named if (sentence := _least_energy(title, group))]
+    sentences += _of_choices(named, run)
     sentences += _unmeasured_energy(groups)
     sentences += _of_standing(named, Standing.SAME, f"Not different from the baseline by more than {_band(run.plan)}")
     sentences += _of_standing(named, Standing.UNSURE, "Undecided, so neither faster nor slower may be said of")
@@ -64,6 +66,15 @@ def ranked_winners(group: Group) -> tuple[tuple[Row, Comparison], ...]:
         (row, row.comparison) for row in group.rows if row.comparison is not None and standing(row) is Standing.FASTER
     ]
     return tuple(sorted(winners, key=lambda winner: -winner[1].speedup))
+
+
+def _of_choices(named: tuple[tuple[str, Group], ...], run: Run) -> list[str]:
+    """What is paid for a choice: set-up, input, independence; nothing where nothing of it was measured."""
+    winners = [(title, group, next((row for row, _ in ranked_winners(group)), None)) for title, group in named]
+    said = [break_even_said(title, group, winner) for title, group, winner in winners]
+    said += [input_said(share, run.plan.confidence) for share in input_shares(run.trials, run.plan.confidence)]
+    said += [independence_said(title, group) for title, group in named]
+    return [sentence for sentence in said if sentence is not None]
 
 
 def _fastest(title: str, group: Group) -> str:

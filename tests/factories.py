@@ -25,6 +25,10 @@ from bench.records.power import Component, Part, PowerLog, PowerTrace, Reading, 
 TRAINING = Workload("training", "suites.training:build", "suites.training:prepare", (("data", "digits"),), "images")
 INFERENCE = Workload("inference", "suites.inference:build", "suites.inference:prepare", (("data", "digits"),), "images")
 
+LATENCY = Workload(
+    "latency", "suites.inference:build", "suites.inference:prepare", (("data", "digits"),), "images", "latency"
+)
+
 
 def make_samples(step_s: float, waves: int = 6, rounds: int = 10, wobble: float = 0.001) -> tuple[Sample, ...]:
     """Three samples a block; the block's level wobbles by a fixed pattern, the same for every case and run."""
@@ -38,6 +42,18 @@ def make_samples(step_s: float, waves: int = 6, rounds: int = 10, wobble: float 
 
 def _wobble(wave: int, round_: int, size: float) -> float:
     return math.exp(size * math.sin(1.7 * wave + 0.9 * round_))
+
+
+def make_latencies(
+    workload: Workload, steps_s: Sequence[float], *, waves: int = 6, rounds: int = 10, **axes: str | int | bool
+) -> Trial:
+    """A latency trial of these single steps, dealt out to blocks of equal length in the order given."""
+    length = len(steps_s) // (waves * rounds)
+    samples = tuple(
+        Sample(n // (length * rounds), n // length % rounds, 0, None, 0.1 * n, 1, step_s, None, SampleKind.LATENCY)
+        for n, step_s in enumerate(steps_s[: length * waves * rounds])
+    )
+    return replace(make_trial(workload, waves=waves, items=1, batch=1, **axes), samples=samples)
 
 
 def make_trial(

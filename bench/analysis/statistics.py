@@ -66,7 +66,12 @@ def _special() -> Any:
     return special
 
 
-def t_quantile(degrees: int, confidence: float) -> float:
+def binomial_cdf(successes: int, n: int, probability: float) -> float:
+    """P(Binomial(n, probability) <= successes)."""
+    return float(_special().bdtr(successes, n, probability))
+
+
+def t_quantile(degrees: float, confidence: float) -> float:
     """The two-sided quantile: 12.7 for one degree of freedom at 95 %."""
     return float(_special().stdtrit(degrees, (1 + confidence) / 2))
 

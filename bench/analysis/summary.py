@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bench.analysis.break_even import BreakEven, break_even
 from bench.analysis.comparison import Comparison, Verdict, compare, judge
 from bench.analysis.energy import TrialEnergy, compare_energy, energy_of
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
+from bench.analysis.independence import Independence, independence
 from bench.analysis.quality import caveats
+from bench.analysis.tails import Tail, tails
 from bench.errors import ComparisonError
 from bench.records import Case, Caveat, Plan, Run, Trial, Workload
 from bench.records.power import PowerLog
@@ -31,6 +34,9 @@ class Row:
     energy_verdict: Verdict | None  # FASTER means less energy; None for estimates, which decide nothing
     verdict: Verdict | None  # None as well where the case failed or its label was not honoured: such a row cannot win
     caveats: tuple[Caveat, ...]
+    tails: tuple[Tail, ...] = ()  # of latency: single steps
+    break_even_cold: BreakEven | None = None  # None for what is not FASTER: it never pays
+    break_even_warm: BreakEven | None = None
 
 
 @dataclass(frozen=True)
@@ -41,14 +47,21 @@ class Group:
     device: str
     baseline: Case
     rows: tuple[Row, ...]
+    independence: Independence | None = None  # None where nothing was measured that binds to a vendor
 
 
 def summarise(run: Run) -> tuple[Group, ...]:
     """The groups of a run in the order they were measured."""
-    return tuple(
-        Group(workload, device, trials[0].case, _rows(trials, run.plan, run.log_of(trials)))
-        for (workload, device), trials in run.groups().items()
-    )
+    return tuple(_group(workload, device, trials, run) for (workload, device), trials in run.groups().items())
+
+
+def _group(workload: Workload, device: str, trials: tuple[Trial, ...], run: Run) -> Group:
+    rows = _rows(trials, run.plan, run.log_of(trials))
+    comparisons = {row.trial.case: row.comparison for row in rows}
+    verdicts = {row.trial.case: row.verdict for row in rows if row.verdict is not None}
+    price = independence(trials, comparisons, verdicts, run.plan.confidence)
+    paid = tuple(_with_break_even(row, rows[0]) for row in rows)
+    return Group(workload, device, trials[0].case, paid, price)
 
 
 def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[Row, ...]:
@@ -78,8 +91,22 @@ def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[
                 *caveats(trial, times.get(trial.case), plan),
                 *(energies[trial.case].caveats if trial.case in energies else ()),
             ),
+            tails=tails(trial, plan.confidence),
         )
         for trial in trials
+    )
+
+
+def _with_break_even(row: Row, baseline: Row) -> Row:
+    item_s = None if baseline.throughput is None else 1 / baseline.throughput.value
+
+    def paid(ours: Estimate | None, theirs: Estimate | None) -> BreakEven | None:
+        return break_even(ours, theirs, row.comparison, row.verdict, item_s)
+
+    return replace(
+        row,
+        break_even_cold=paid(row.set_up_cold, baseline.set_up_cold),
+        break_even_warm=paid(row.set_up_warm, baseline.set_up_warm),
     )
 
 

@@ -32,6 +32,7 @@ class Plan:
     block_s: float = 0.05  # on a CPU; a CUDA block lasts at least cuda_block_s
     cuda_block_s: float = 0.5
     sample_s: float = 0.01
+    latency_steps: int = 50  # single synchronised steps in a block of a latency workload, at least
     warm_up_s: float = 5.0  # when warm-up gives up
     warm_up_tolerance: float = 0.03
     precision: float = 0.01  # half-width of the interval of a ratio, as a fraction
@@ -49,7 +50,7 @@ class Plan:
         if self.start not in WORKER_STARTS:
             msg = f"workers cannot be started by {self.start!r}; choose one of {', '.join(WORKER_STARTS)}"
             raise UsageError(msg)
-        for name in ("waves", "rounds"):
+        for name in ("waves", "rounds", "latency_steps"):
             if getattr(self, name) < 1:
                 msg = f"{name} must be at least 1, not {getattr(self, name)}"
                 raise UsageError(msg)

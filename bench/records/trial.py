@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bench.errors import MeasurementError
-from bench.records.workload import Case
+from bench.records.workload import LATENCY, Case, Workload
 
 #: No step is shorter than light takes for a third of a millimetre, or longer than eleven days.
 LEAST_S, MOST_S = 1e-12, 1e6
@@ -19,6 +19,11 @@ class SampleKind(enum.Enum):
     TIMING = "timing"
     LATENCY = "latency"
     ENERGY = "energy"
+
+
+def kind_of(workload: Workload) -> SampleKind:
+    """The kind of sample that times of this workload are made of."""
+    return SampleKind.LATENCY if workload.measures == LATENCY else SampleKind.TIMING
 
 
 class Sample(NamedTuple):
@@ -148,6 +153,11 @@ class Trial:
             if sample.steps < 1 or not LEAST_S <= sample.host_s / sample.steps <= MOST_S:
                 msg = f"{self.case.name} has a sample of {sample.steps} steps in {sample.host_s} s; that is no evidence"
                 raise MeasurementError(msg)
+
+    @property
+    def kind(self) -> SampleKind:
+        """The kind of sample that this trial's times are made of."""
+        return kind_of(self.case.workload)
 
     @property
     def honoured(self) -> bool:

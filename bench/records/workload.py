@@ -11,6 +11,9 @@ from bench.records.variant import Variant
 
 Scalar = str | int | float | bool | None
 
+#: What is asked of a step: how many pass in a time, one after the other, or how long a single one takes.
+THROUGHPUT, LATENCY = "throughput", "latency"
+
 _IMPORT_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -29,8 +32,12 @@ class Workload:
     prepare: str | None = None
     parameters: tuple[tuple[str, Scalar], ...] = ()
     items: str = "items"  # what one step works through, in the plural: "images"
+    measures: str = THROUGHPUT  # or LATENCY: blocks of single steps, each synchronised
 
     def __post_init__(self) -> None:
+        if self.measures not in (THROUGHPUT, LATENCY):
+            msg = f"workload {self.name!r} cannot measure {self.measures!r}; choose {THROUGHPUT} or {LATENCY}"
+            raise UsageError(msg)
         for name in filter(None, (self.build, self.prepare)):
             if not _IMPORT_NAME.fullmatch(name):
                 msg = (

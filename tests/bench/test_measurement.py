@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import Case, Plan, Proof, UnavailableError, Variant
+from bench import Case, Plan, Proof, UnavailableError, UsageError, Variant, Workload
 from bench.analysis.stopping import affordable_rounds
 from bench.errors import MeasurementError
-from bench.measurement import GroupMeasurement, shape_block
-from bench.records import CaveatKind, Trial
+from bench.measurement import GroupMeasurement, shape_block, shape_latency_block
+from bench.records import CaveatKind, SampleKind, Trial
 from bench.workers.crew import WorkerError
 from bench.workers.fakes import Scene, Script
-from tests.factories import INFERENCE
+from tests.factories import INFERENCE, LATENCY
 
 A, B, C = (Case(INFERENCE, Variant.of(threads=n)) for n in (0, 1, 2))
 NAMES = ("cpu-fp32", "cpu-fp32-threads1", "cpu-fp32-threads2")
@@ -246,3 +246,27 @@ def test_a_dishonoured_label_in_any_wave_spoils_the_case(tmp_path: Path) -> None
 def test_peak_memory_is_kept_for_each_wave(tmp_path: Path) -> None:
     measurement, _ = _measure({}, Plan(waves=2, rounds=1), tmp_path, (A,))
     assert [life.peak_memory_bytes for life in measurement.trials[0].lives] == [2**29, 2**29]
+
+
+def test_a_latency_workload_is_measured_in_blocks_of_single_steps(tmp_path: Path) -> None:
+    case = Case(LATENCY, Variant.of(batch=1))
+    measurement, _ = _measure({str(case): Script(step_s=0.004)}, Plan(waves=2, rounds=3), tmp_path, (case,))
+    (trial,) = measurement.trials
+    assert {(sample.kind, sample.steps) for sample in trial.samples} == {(SampleKind.LATENCY, 1)}
+    assert len(trial.samples) == 2 * 3 * 50
+    assert trial.kind is SampleKind.LATENCY
+
+
+@pytest.mark.parametrize(
+    ("device", "step_s", "samples"),
+    [("cpu", 0.02, 50), ("cpu", 2.0, 50), ("cpu", 0.0005, 100), ("cuda:0", 0.002, 250), ("cuda:0", 1e-4, 500)],
+)
+def test_a_latency_block_has_enough_single_steps_and_not_too_many(device: str, step_s: float, samples: int) -> None:
+    block = shape_latency_block(Plan(), device, step_s)
+    assert (block.steps, block.samples, block.drop_steps) == (1, samples, 1)
+    assert (block.drop_s > 0) == device.startswith("cuda")
+
+
+def test_a_workload_that_measures_something_else_is_refused() -> None:
+    with pytest.raises(UsageError, match="choose throughput or latency"):
+        Workload("inference", "suites.inference:build", measures="luck")
