@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING
 from bench.analysis import Comparison, Estimate, Verdict, compare, judge, summarise
 from bench.errors import BenchError, ComparisonError, MeasurementError, StorageError, UnavailableError, UsageError
 from bench.options import Options, options_of
-from bench.records import Case, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
+from bench.records import AXES, Case, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
+from bench.selection import Selection, declare
 from bench.storage import load
 from bench.workers.step import Step
 
@@ -45,6 +46,7 @@ _LATE = {
 }
 
 __all__ = [
+    "AXES",
     "BenchError",
     "Case",
     "Comparison",
@@ -58,6 +60,7 @@ __all__ = [
     "Proof",
     "Run",
     "Sample",
+    "Selection",
     "Step",
     "StorageError",
     "Trial",
@@ -67,6 +70,7 @@ __all__ = [
     "Verdict",
     "Workload",
     "compare",
+    "declare",
     "energy_window",
     "expand",
     "judge",

@@ -10,13 +10,14 @@ import math
 import random
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from bench.axes import Axes, parse_axes
 from bench.errors import UsageError
 from bench.records import Plan
 from bench.records.plan import WORKER_STARTS
@@ -32,6 +33,9 @@ class Options:
     model: str | None = None  # "module:factory"; None for the shipped ResNet-18
     input_shape: tuple[int, int, int] = (3, 32, 32)
     classes: int = 10
+    axes: Axes = ()  # a grid of the user's own in place of the curated set
+    full: bool = False  # every sensible combination
+    backends: tuple[tuple[str, str], ...] = ()  # names of backends from outside, and where each is found
 
 
 #: Where the plugin keeps the options of a session.
@@ -132,6 +136,13 @@ _SUITE_OPTIONS: Mapping[str, _Option] = {
     "classes": _Option(_classes, "a whole number from 2, like 10", "number of classes of the model (default 10)"),
 }
 _ALL: Mapping[str, _Option] = {**_PLAN_OPTIONS, **_SUITE_OPTIONS}
+#: Options that may be given several times; in the project file they are a table, or a list of the same texts.
+_REPEATED: Mapping[str, str] = {
+    "axis": "NAME=VALUE,VALUE: measure these values of an axis, in all combinations with those of other axes, instead "
+    "of the usual settings; may be repeated",
+    "backend": "NAME=module:function or NAME=file.py:function: a backend of your own; may be repeated",
+}
+_FULL = "measure all sensible combinations of settings; give it a larger --bench-budget"
 #: Options whose name on the command line is not that of the field.
 _FIELDS = {"budget": "budget_s", "input": "input_shape"}
 
@@ -141,6 +152,9 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("joulemark", "joulemark: benchmarks of deep-learning classifiers")
     for name, option in _ALL.items():
         group.addoption(f"--bench-{name}", metavar=name.upper(), default=None, help=option.help)
+    for name, text in _REPEATED.items():
+        group.addoption(f"--bench-{name}", metavar="NAME=...", action="append", default=None, help=text)
+    group.addoption("--bench-full", action="store_true", default=None, help=_FULL)
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -163,7 +177,57 @@ def read_options(config: pytest.Config) -> Options:
     plan_values = {name: value for name, value in values.items() if name in plan_fields}
     plan_values.setdefault("seed", random.SystemRandom().randrange(2**31))
     rest = {name: value for name, value in values.items() if name not in plan_fields}
-    return Options(plan=Plan(**plan_values), **rest)
+    folders = (config.invocation_params.dir, config.rootpath)
+    return Options(
+        plan=Plan(**plan_values),
+        axes=parse_axes(_repeated(config, settings, "axis")),
+        full=_full(config, settings),
+        backends=tuple(_backend(where, text, folders) for where, text in _repeated(config, settings, "backend")),
+        **rest,
+    )
+
+
+def _repeated(config: pytest.Config, settings: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
+    """Each text of an option that may be repeated, with where it was given; the command line replaces the file."""
+    given = config.getoption(f"bench_{name}")
+    if given is not None:
+        yield from ((f"--bench-{name}", text) for text in given)
+        return
+    where, found = f"[tool.joulemark] {name}", settings.get(name, [])
+    if isinstance(found, dict):
+        yield from ((where, f"{key}={_joined(value)}") for key, value in found.items())
+    elif isinstance(found, list):
+        yield from ((where, str(text)) for text in found)
+    else:
+        yield where, str(found)
+
+
+def _joined(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _full(config: pytest.Config, settings: Mapping[str, Any]) -> bool:
+    found = settings.get("full", False)
+    if not isinstance(found, bool):
+        msg = f"[tool.joulemark] full = {found!r}: that is not possible; give true or false"
+        raise UsageError(msg)
+    return found or bool(config.getoption("bench_full"))
+
+
+def _backend(where: str, text: str, folders: tuple[Path, ...]) -> tuple[str, str]:
+    """A backend's name and import name; a file is given its whole path, since workers may start elsewhere."""
+    match = re.fullmatch(r"([a-z][a-z0-9_]*)=([^,;=]+):([A-Za-z_]\w*)", text.strip())
+    if match is None:
+        msg = f"{where} {text}: that is not possible; give NAME=module:function or NAME=file.py:function"
+        raise UsageError(msg)
+    name, place, function = match.groups()
+    if not place.endswith(".py"):
+        return name, f"{place}:{function}"
+    files = [folder / place for folder in folders if (folder / place).is_file()]
+    if not files:
+        msg = f"{where} {text}: there is no file {place}; give a path from {folders[0]}"
+        raise UsageError(msg)
+    return name, f"{files[0].resolve()}:{function}"
 
 
 def _check_root(config: pytest.Config, out: Path | None) -> None:
@@ -209,7 +273,7 @@ def _settings(path: Path) -> Mapping[str, Any] | None:
         msg = f"{path}: tool.joulemark is not a table; write [tool.joulemark]"
         raise UsageError(msg)
     for name in table:
-        if name not in _ALL:
-            msg = f"{path}: [tool.joulemark] has no setting {name!r}; the settings are {', '.join(_ALL)}"
+        if name not in (known := (*_ALL, *_REPEATED, "full")):
+            msg = f"{path}: [tool.joulemark] has no setting {name!r}; the settings are {', '.join(known)}"
             raise UsageError(msg)
     return table

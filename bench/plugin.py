@@ -7,7 +7,9 @@ reads its own trial and replays it into pytest-benchmark.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,10 @@ import bench
 from bench import hooks
 from bench.bridge import Replay, mend_params
 from bench.errors import BenchError, UnavailableError, UsageError
+from bench.forecast import forecast_s
 from bench.options import OPTIONS, Options, add_options, read_options
 from bench.records import Case, Skip, Trial
+from bench.selection import Selection, declared
 from bench.session import Session
 
 SESSION = pytest.StashKey[Session]()
@@ -85,13 +89,18 @@ def _once(session: Session, case: Case, benchmark: Any) -> None:
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     """Before the first test: find the cases, check and prepare everything, say what will be done."""
     config = session.config
-    if _will_measure(config):
+    if (refusal := declared(config).refusal) is not None:
+        raise pytest.UsageError(refusal)
+    only_collect = getattr(config.option, "collectonly", False)
+    if _will_measure(config) or only_collect:
         cases = [case for item in session.items if (case := _case_of(item)) is not None and not _is_skipped(item)]
         measuring = _session(config)
         try:
             measuring.select(cases)
             if any(measuring.selected):
                 _announce(config, measuring)
+            if any(measuring.selected) and not only_collect:
+                _say(config, ["preparing data and models; what takes long is kept for the next run"])
                 measuring.get_ready()
         except BenchError as error:
             raise pytest.UsageError(str(error)) from error
@@ -175,18 +184,47 @@ def _will_measure(config: pytest.Config) -> bool:
 
 
 def _announce(config: pytest.Config, measuring: Session) -> None:
+    """What will be measured, what was left out and why, and how long it may take."""
+    plan = measuring.options.plan
+    cases, groups = measuring.selected
+    what = (
+        f"{_counted(cases, 'case')} in {_counted(groups, 'group')}, "
+        f"{_counted(plan.waves, 'wave')} of {_counted(plan.rounds, 'round')}, "
+        f"about {plan.budget_s:.0f} s a group at most (and set-up)"
+    )
+    minutes = max(1, math.ceil(forecast_s(measuring.groups, plan) / 60))
+    _say(
+        config,
+        [
+            f"{what}; seed {plan.seed}",
+            *_left_out(declared(config).selections),
+            *_impossible(measuring.impossible),
+            f"it may take about {_counted(minutes, 'minute')}: an estimate, from the plan and usual set-up times",
+        ],
+    )
+
+
+def _left_out(selections: Sequence[Selection]) -> Iterator[str]:
+    """A line for each reason, however many cases it holds for."""
+    reasons = Counter(reason for selection in selections for _, reason in selection.left_out)
+    yield from (f"left out {_counted(count, 'case')}: {reason}" for reason, count in reasons.items())
+    added = tuple(dict.fromkeys(str(case) for selection in selections for case in selection.added))
+    if added:
+        yield f"added {', '.join(added)}: what everything on that device is compared with"
+
+
+def _impossible(skips: Sequence[Skip]) -> Iterator[str]:
+    reasons = Counter((skip.reason, skip.fix) for skip in skips)
+    yield from (f"{_counted(count, 'case')} cannot run here: {why}; {fix}" for (why, fix), count in reasons.items())
+
+
+def _say(config: pytest.Config, sentences: Sequence[str]) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or config.option.verbose < 0:
         return
-    plan = measuring.options.plan
-    cases, groups = measuring.selected
     reporter.ensure_newline()
-    reporter.write_line(
-        f"joulemark: {_counted(cases, 'case')} in {_counted(groups, 'group')}, "
-        f"{_counted(plan.waves, 'wave')} of {_counted(plan.rounds, 'round')}, "
-        f"about {plan.budget_s:.0f} s a group at most (and set-up); seed {plan.seed}"
-    )
-    reporter.write_line("joulemark: preparing data and models; what takes long is kept for the next run")
+    for sentence in sentences:
+        reporter.write_line(f"joulemark: {sentence}")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -62,6 +62,16 @@ class Session:
         """How many cases will be measured, in how many groups."""
         return sum(len(group) for group in self._groups.values()), len(self._groups)
 
+    @property
+    def groups(self) -> tuple[tuple[Case, ...], ...]:
+        """The cases that will be measured, by group."""
+        return tuple(map(tuple, self._groups.values()))
+
+    @property
+    def impossible(self) -> tuple[Skip, ...]:
+        """The cases that are known to be impossible on this machine."""
+        return self._skips()
+
     def get_ready(self) -> None:
         """Check everything that can be checked, and prepare data and weights, before the first measurement.
 

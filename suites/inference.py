@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from bench import Case, Options, Step, Variant
-from suites.variants import classifier_cases
+from bench import Case, Options, Selection, Step, Variant
+from suites.choice import classifier_selection
+from suites.feasible import Purpose
+
+
+def selection(options: Options) -> Selection:
+    """What is measured of inference, and what is left out; imports no torch."""
+    return classifier_selection(Purpose("inference", "inference"), options)
 
 
 def cases(options: Options) -> tuple[Case, ...]:
-    """What is measured of inference, baselines first; imports no torch."""
-    return classifier_cases("inference", options)
+    """The cases of :func:`selection`, baselines first."""
+    return selection(options).cases
 
 
-def prepare(*, data: str, model: str | None, shape: str, classes: int) -> None:
+def prepare(*, data: str, model: str | None, shape: str, classes: int, backends: str = "") -> None:
     """Check the parameters, cache the images, and train and cache the weights where they are not yet.
 
     Raises:
-        UsageError: the data, the model or their fit is wrong; the message says what to change.
+        UsageError: the data, the model, their fit or a backend is wrong; the message says what to change.
         UnavailableError: a package that the data needs is missing.
     """
     from suites import subject
+    from suites.backends import check_outside
 
+    check_outside(backends)
     chosen = subject.Subject.of(data=data, model=model, shape=shape, classes=classes)
     subject.check(chosen, training=False)
     subject.inference_model(chosen)
 
 
-def build(variant: Variant, *, data: str, model: str | None, shape: str, classes: int) -> Step:
+def build(variant: Variant, *, data: str, model: str | None, shape: str, classes: int, backends: str = "") -> Step:
     """An inference step in this process.
 
     Raises:
@@ -35,4 +43,4 @@ def build(variant: Variant, *, data: str, model: str | None, shape: str, classes
     from suites import steps, subject
 
     chosen = subject.Subject.of(data=data, model=model, shape=shape, classes=classes)
-    return steps.inference_step(variant, subject.inference_model(chosen), subject.load_images(chosen))
+    return steps.inference_step(variant, subject.inference_model(chosen), subject.load_images(chosen), backends)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -12,17 +13,22 @@ from bench import Proof, Step, Variant
 from suites.backends import Brief, Ready, find_backend
 from suites.data import DataSet, Split, rotation
 from suites.evidence import onednn_proofs, placement_proofs
+from suites.loading import Feed
 from suites.operations import record
 from suites.placement import Placement
 from suites.recipe import Recipe, new_loss, new_optimizer
 
 
-def training_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
+def training_step(
+    variant: Variant, model: nn.Module, data: DataSet, backends: str = "", feed: Iterator[Split] | None = None
+) -> Step:
     """One optimizer step of the recipe; the model is moved, and trained as the step runs.
 
     ::
 
         zero gradients | forward | loss | backward | optimizer step         on one of several resident batches, in turn
+
+    ``feed`` gives the batches instead of those. ``backends`` names backends from outside this package.
 
     Raises:
         UsageError: an axis value that the classifier does not know.
@@ -31,9 +37,9 @@ def training_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
     placement = Placement.of(variant)
     batches = _resident(placement, data.train, _batch(variant))
     model = placement.place_model(model).train()
-    ready = find_backend(str(variant["backend"]))(model, Brief(variant, True, batches[0].images, data.train))
+    ready = find_backend(str(variant["backend"]), backends)(model, Brief(variant, True, batches[0].images, data.train))
     optimizer, loss_of = new_optimizer(model, Recipe()), new_loss()
-    forward, arithmetic, turns = ready.forward, placement.arithmetic, itertools.cycle(batches)
+    forward, arithmetic, turns = ready.forward, placement.arithmetic, feed or itertools.cycle(batches)
 
     def run() -> torch.Tensor:
         batch = next(turns)
@@ -47,7 +53,34 @@ def training_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
     return Step(run, _batch(variant), _proofs(variant, placement, model, ready, batches[0], run))
 
 
-def inference_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
+def end_to_end_step(variant: Variant, model: nn.Module, data: DataSet, backends: str = "") -> Step:
+    """The training step with the loading of its images before it and the reading of its loss after it.
+
+    ::
+
+        next batch, from loaders | copy to the device | the training step | loss.item(), which waits for all of it
+
+    Raises:
+        UsageError: an axis value that the classifier does not know.
+        UnavailableError: this machine lacks the device or what the backend needs.
+    """
+    loaders = int(variant["loaders"])
+    feed = Feed(Placement.of(variant), data.train, _batch(variant), loaders)
+    step = training_step(variant, model, data, backends, feed)
+
+    def run() -> float:
+        loss = step.run()
+        assert isinstance(loss, torch.Tensor)
+        return loss.item()
+
+    def proofs() -> Iterator[Proof]:
+        yield from step.proofs()
+        yield Proof("loaders", str(loaders), str(feed.loaders))
+
+    return replace(step, run=run, proofs=proofs, close=feed.close)
+
+
+def inference_step(variant: Variant, model: nn.Module, data: DataSet, backends: str = "") -> Step:
     """One forward pass without gradients, in evaluation mode, on one of several resident batches, in turn.
 
     Raises:
@@ -57,7 +90,7 @@ def inference_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
     placement = Placement.of(variant)
     batches = _resident(placement, data.held_out, _batch(variant))
     model = placement.place_model(model).eval()
-    ready = find_backend(str(variant["backend"]))(model, Brief(variant, False, batches[0].images, data.train))
+    ready = find_backend(str(variant["backend"]), backends)(model, Brief(variant, False, batches[0].images, data.train))
     forward, arithmetic = ready.forward, placement.arithmetic
     turns = itertools.cycle([batch.images for batch in batches])
 

@@ -1,11 +1,14 @@
-"""Which settings the shipped workloads are measured under, and with which parameters. Imports no torch."""
+"""Which settings are measured where nobody asks for others: plain tuples, chosen from by :mod:`suites.choice`.
+
+Imports no torch.
+"""
 
 from __future__ import annotations
 
-from bench import Case, Options, Variant, Workload
-from suites.shapes import format_shape
+from bench import Variant
 
-#: Baseline first: everything else on the same device is compared with it.
+#: Baseline first: everything else on the same device is compared with it. One factor differs from it, or several
+#: that are known to go well together.
 CPU = (
     Variant.of(),
     Variant.of(layout="channels_last"),
@@ -14,21 +17,15 @@ CPU = (
     Variant.of(onednn=False),
     Variant.of(threads=1),
 )
+#: Of inference alone, beside those above.
+CPU_INFERENCE: tuple[Variant, ...] = ()
 CUDA = (Variant.of(device="cuda:0"),)
-
-
-def classifier_cases(name: str, options: Options) -> tuple[Case, ...]:
-    """The cases of the workload that ``suites.<name>`` builds, baselines first within each device."""
-    workload = Workload(
-        name,
-        build=f"suites.{name}:build",
-        prepare=f"suites.{name}:prepare",
-        parameters=(
-            ("data", options.data),
-            ("model", options.model),
-            ("shape", format_shape(options.input_shape)),
-            ("classes", options.classes),
-        ),
-        items="images",
-    )
-    return tuple(Case(workload, variant) for variant in (*CPU, *CUDA))
+CUDA_INFERENCE: tuple[Variant, ...] = ()
+#: With the input loaded as in a real training: do loaders of their own help, does a faster step wait for them?
+CPU_END_TO_END = (Variant.of(), Variant.of(loaders=2))
+CUDA_END_TO_END = (
+    Variant.of(device="cuda:0"),
+    Variant.of(device="cuda:0", loaders=4),
+    Variant.of(device="cuda:0", precision="amp_bf16"),
+    Variant.of(device="cuda:0", precision="amp_bf16", loaders=4),
+)

@@ -57,9 +57,10 @@ def test_a_model_that_does_not_fit_is_refused_while_preparing(workload):
 
 def test_collecting_the_suites_imports_no_torch():
     code = (
-        "import sys, suites.training, suites.inference, suites.bench_training, suites.bench_inference\n"
+        "import sys, suites.bench_training, suites.bench_inference, suites.bench_latency, suites.bench_end_to_end\n"
         "from bench import Options\n"
-        "suites.training.cases(Options()), suites.inference.cases(Options())\n"
+        "from suites import inference, latency, training, training_end_to_end\n"
+        "[module.selection(Options()) for module in (inference, latency, training, training_end_to_end)]\n"
         "print([name for name in ('torch', 'torchvision', 'sklearn', 'numpy') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
