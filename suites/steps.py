@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from bench import Proof, Step, Variant
-from suites.backends import Brief, Ready, find_backend
+from suites.backends import OUTSIDE_TORCH, Brief, Ready, as_placed, find_backend
+from suites.backends.outside import outside_proofs
 from suites.data import DataSet, Split, rotation
 from suites.evidence import onednn_proofs, placement_proofs
 from suites.operations import record
@@ -28,7 +29,7 @@ def training_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
         UsageError: an axis value that the classifier does not know.
         UnavailableError: this machine lacks the device or what the backend needs.
     """
-    placement = Placement.of(variant)
+    placement = Placement.of(as_placed(variant))
     batches = _resident(placement, data.train, _batch(variant))
     model = placement.place_model(model).train()
     ready = find_backend(str(variant["backend"]))(model, Brief(variant, True, batches[0].images, data.train))
@@ -54,7 +55,7 @@ def inference_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
         UsageError: an axis value that the classifier does not know.
         UnavailableError: this machine lacks the device or what the backend needs.
     """
-    placement = Placement.of(variant)
+    placement = Placement.of(as_placed(variant))
     batches = _resident(placement, data.held_out, _batch(variant))
     model = placement.place_model(model).eval()
     ready = find_backend(str(variant["backend"]))(model, Brief(variant, False, batches[0].images, data.train))
@@ -91,7 +92,10 @@ def _proofs(
 
     def proofs() -> Iterator[Proof]:
         operations = record(run)
-        yield from placement_proofs(placement, model, batch.images, operations, own_layout=ready.own_layout)
+        if variant["backend"] in OUTSIDE_TORCH:
+            yield from outside_proofs(variant, batch.images, operations)
+        else:
+            yield from placement_proofs(placement, model, batch.images, operations, own_layout=ready.own_layout)
         yield from ready.proofs(operations)
         yield from onednn_proofs(variant, operations)
 

@@ -14,6 +14,13 @@ CPU = (
     Variant.of(onednn=False),
     Variant.of(threads=1),
 )
+#: Runtimes outside PyTorch; they do no training.
+CPU_INFERENCE = (
+    Variant.of(backend="onnxruntime"),
+    Variant.of(backend="onnxruntime", precision="int8"),
+    Variant.of(backend="openvino"),
+    Variant.of(backend="openvino", precision="bf16"),
+)
 CUDA = (Variant.of(device="cuda:0"),)
 
 
@@ -31,4 +38,5 @@ def classifier_cases(name: str, options: Options) -> tuple[Case, ...]:
         ),
         items="images",
     )
-    return tuple(Case(workload, variant) for variant in (*CPU, *CUDA))
+    on_cpu = (*CPU, *CPU_INFERENCE) if name == "inference" else CPU
+    return tuple(Case(workload, variant) for variant in (*on_cpu, *CUDA))

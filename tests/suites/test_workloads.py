@@ -18,12 +18,12 @@ def parameters(**changes: object) -> dict[str, object]:
     return {"data": "synthetic:3x8x8", "model": f"{MODELS}:Tiny", "shape": "3x8x8", "classes": 10, **changes}
 
 
-@WORKLOADS
-def test_the_baseline_comes_first_on_each_device(workload):
+@pytest.mark.parametrize(("workload", "count"), [(training, 7), (inference, 11)], ids=["training", "inference"])
+def test_the_baseline_comes_first_on_each_device(workload, count):
     variants = [str(case) for case in workload.cases(Options())]
     assert variants[0] == "cpu-fp32"
     assert variants[-1] == "cuda0-fp32"
-    assert len(set(variants)) == len(variants) == 7
+    assert len(set(variants)) == len(variants) == count
 
 
 @WORKLOADS
