@@ -14,8 +14,8 @@ CPU = (
     Variant.of(onednn=False),
     Variant.of(threads=1),
 )
-#: Runtimes outside PyTorch; they do no training.
-CPU_INFERENCE = (
+#: By runtimes outside PyTorch, which do inference only.
+CPU_RUNTIMES = (
     Variant.of(backend="onnxruntime"),
     Variant.of(backend="onnxruntime", precision="int8"),
     Variant.of(backend="openvino"),
@@ -38,5 +38,5 @@ def classifier_cases(name: str, options: Options) -> tuple[Case, ...]:
         ),
         items="images",
     )
-    on_cpu = (*CPU, *CPU_INFERENCE) if name == "inference" else CPU
+    on_cpu = (*CPU, *CPU_RUNTIMES) if name == "inference" else CPU
     return tuple(Case(workload, variant) for variant in (*on_cpu, *CUDA))

@@ -35,6 +35,8 @@ def apply(variant: Variant, seed: int) -> None:
     if torch.are_deterministic_algorithms_enabled():  # asked first, since to set it loads the compiler
         torch.use_deterministic_algorithms(False)
     try:
+        # The older switches too: where they and the newer ones differ, whoever reads them fails, and torch.export does.
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = variant["precision"] == "tf32"
         for name in _CUDA_FP32:
             attrgetter(name)(torch.backends).fp32_precision = "tf32" if variant["precision"] == "tf32" else "ieee"
         for name in _CPU_FP32:

@@ -50,10 +50,16 @@ def exported(model: nn.Module, images: torch.Tensor, extra: str) -> bytes:
         assert program is not None, "only the older exporter, which writes to a file, returns nothing"
         data: bytes = program.model_proto.SerializeToString()
     except Exception as error:  # a user's model may make the exporter raise anything
-        reason = " ".join(str(error).split())[:200]
-        msg = f"the model cannot be exported to ONNX ({type(error).__name__}: {reason}); use backend eager or compile"
+        msg = f"the model cannot be exported to ONNX ({_first_cause(error)}); use backend eager or compile"
         raise UsageError(msg) from error
     return data
+
+
+def _first_cause(error: BaseException) -> str:
+    """What went wrong to begin with: the exporter wraps it in pages of advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def float32_arithmetic(forward_of: Callable[[bytes], Forward], device: str, extra: str) -> str:

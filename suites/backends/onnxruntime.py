@@ -26,7 +26,7 @@ from suites.backends.node_trace import operand_types, read_nodes
 from suites.backends.onnx_export import INPUT, OUTPUT, Forward, exported, float32_arithmetic
 from suites.backends.outside import dense, find_runtime, joined, refuse_unfit
 from suites.backends.providers import CPU, CUDA, TENSORRT, TRT_RTX, Provider, Setting, open_session, providers_used
-from suites.backends.quantised import calibration_proof, quantised
+from suites.backends.quantised import quantised
 from suites.backends.ready import Brief, Ready
 from suites.operations import Operation
 
@@ -62,6 +62,16 @@ class Maker:
     def session(self, model: bytes, trace: Path | None = None) -> Any:
         return open_session(self.runtime, model, self.provider, self.setting, trace)
 
+    def counted_session(self, model: bytes) -> tuple[Any, int | None]:
+        """A session, and with how many threads it computes: those that came with it, and the caller's.
+
+        None where the system does not say how many threads a process has.
+        """
+        before = _threads()
+        session = self.session(model)
+        after = _threads()
+        return session, None if before is None or after is None else after - before + 1
+
     def forward(self, session: Any) -> Forward:
         """The session as a function of images on the provider's device: nothing is copied on the way in or out."""
         device, index = self.provider.kind, self.setting.device_index
@@ -87,19 +97,17 @@ def _ready(model: nn.Module, brief: Brief, provider: Provider) -> Ready:
     stream = _new_stream(brief.variant.device) if provider.kind == "cuda" else None
     address = 0 if stream is None else stream.cuda_stream
     maker = Maker(runtime, provider, Setting(brief.variant, torch.get_num_threads(), address), stream)
-    onnx_model, calibrated = exported(model, brief.images, provider.extra), 0
+    onnx_model, calibrated = exported(model, brief.images, provider.extra), None
     if brief.variant["precision"] == "int8":
         onnx_model, calibrated = quantised(onnx_model, brief.calibration, len(brief.images), provider.extra)
-    before = _threads()
-    session = maker.session(onnx_model)
-    made = None if before is None else (_threads() or before) - before
+    session, threads = maker.counted_session(onnx_model)
 
     def proofs(operations: Sequence[Operation]) -> Iterable[Proof]:
         del operations
-        if made is not None and provider.kind == "cpu":
-            yield Proof("runtime threads", str(maker.setting.threads), str(made + 1))  # the caller's is one of them
-        if calibrated:
-            yield calibration_proof(calibrated)
+        if threads is not None and provider.kind == "cpu":
+            yield Proof("runtime threads", str(maker.setting.threads), str(threads))
+        if calibrated is not None:
+            yield calibrated
         yield from runtime_proofs(maker, session, onnx_model, brief.images)
 
     return Ready(maker.forward(session), proofs, own_layout=True)

@@ -16,7 +16,7 @@ from torch import nn
 from bench import Proof, UnavailableError
 from suites.backends.onnx_export import Forward, exported, float32_arithmetic
 from suites.backends.outside import dense, find_runtime, joined, refuse_unfit
-from suites.backends.quantised import calibration_proof, quantised
+from suites.backends.quantised import quantised
 from suites.backends.ready import Brief, Ready
 from suites.operations import Operation
 
@@ -37,10 +37,10 @@ def ready(model: nn.Module, brief: Brief) -> Ready:
 def ready_under(settings: Mapping[str, object], model: nn.Module, brief: Brief) -> Ready:
     """The model compiled under these settings of OpenVINO's; the proofs hold it to the variant all the same."""
     runtime = find_runtime("openvino", _EXTRA)
-    core, precision, calibrated = runtime.Core(), str(brief.variant["precision"]), 0
+    core, precision = runtime.Core(), str(brief.variant["precision"])
     if precision == "bf16":
         _check_bfloat16(core)
-    onnx_model = exported(model, brief.images, _EXTRA)
+    onnx_model, calibrated = exported(model, brief.images, _EXTRA), None
     if precision == "int8":
         onnx_model, calibrated = quantised(onnx_model, brief.calibration, len(brief.images), "onnx")
     compiled = core.compile_model(core.read_model(onnx_model), "CPU", settings)
@@ -51,8 +51,8 @@ def ready_under(settings: Mapping[str, object], model: nn.Module, brief: Brief) 
         yield Proof("products", _PRODUCTS[precision], joined(product_types(compiled)))
         threads = compiled.get_property("INFERENCE_NUM_THREADS")
         yield Proof("runtime threads", str(torch.get_num_threads()), str(threads))
-        if calibrated:
-            yield calibration_proof(calibrated)
+        if calibrated is not None:
+            yield calibrated
         if precision == "fp32":
             yield Proof("float32 arithmetic", "full", float32_arithmetic(forward_of, "cpu", _EXTRA))
 

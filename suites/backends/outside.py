@@ -7,8 +7,7 @@ of their own: the model that they are made from stays in float32.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -17,14 +16,14 @@ from bench import MeasurementError, Proof, UnavailableError, UsageError, Variant
 from suites.backends.ready import Brief
 from suites.operations import Operation, layout_of, products
 
-#: Axes that change nothing outside PyTorch, with the one value under which a label tells the truth.
-_ONLY: Mapping[str, object] = MappingProxyType({"layout": "contiguous", "onednn": True, "cudnn_benchmark": False})
+#: Axes that change nothing outside PyTorch: a label that names one of them would not tell the truth.
+_IDLE = ("layout", "onednn", "cudnn", "cudnn_benchmark", "deterministic")
 
 
 def refuse_unfit(brief: Brief, *, precisions: Sequence[str], kind: str, honours: Sequence[str] = ()) -> None:
     """Refuse what a runtime cannot do on devices of this kind ("cpu" or "cuda").
 
-    ``honours`` names axes, of those that mean nothing to most runtimes, which this one obeys.
+    ``honours`` names those axes that mean nothing to most runtimes, but are obeyed by this one.
 
     Raises:
         UsageError: with what can be asked for instead.
@@ -40,9 +39,9 @@ def refuse_unfit(brief: Brief, *, precisions: Sequence[str], kind: str, honours:
     if variant["precision"] not in precisions:
         msg = f"backend {name} has no precision {variant['precision']} on {kind}; choose one of {', '.join(precisions)}"
         raise UsageError(msg)
-    for axis, only in _ONLY.items():
-        if axis not in honours and variant[axis] != only:
-            msg = f"{axis}={variant[axis]} would change nothing in backend {name}; leave it at {only}"
+    for axis, value in variant:  # those that are not at their defaults
+        if axis in _IDLE and axis not in honours:
+            msg = f"{axis}={value} would change nothing in backend {name}; leave {axis} at its default"
             raise UsageError(msg)
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,19 +132,19 @@ def open_session(runtime: Any, model: bytes, provider: Provider, setting: Settin
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     if trace is not None:
         options.enable_profiling, options.profile_file_prefix = True, str(trace)
-    if provider.compiles:
-        _switch_tf32(setting.variant)
-    if provider.plugin is not None:
-        device = _plugin_device(runtime, provider, setting)
-        options.add_provider_for_devices([device], dict(provider.options(setting)))
-        return _opened(runtime, provider, lambda: runtime.InferenceSession(model, options))
-    _check_offered(runtime, provider)
-    chosen = [(provider.name, dict(provider.options(setting)))]
-    session = _opened(
-        runtime, provider, lambda: runtime.InferenceSession(model, options, providers=chosen, enable_fallback=0)
-    )
+    given = dict(provider.options(setting))
+    if provider.plugin is None:
+        _check_offered(runtime, provider)
+        chosen = {"providers": [(provider.name, given)]}
+    else:
+        options.add_provider_for_devices([_plugin_device(runtime, provider, setting)], given)
+        chosen = {}
+    with _tf32_as_asked(provider, setting.variant):
+        session = _opened(
+            runtime, provider, lambda: runtime.InferenceSession(model, options, **chosen, enable_fallback=0)
+        )
     session.disable_fallback()  # of single runs
-    if provider.name not in session.get_providers():
+    if provider.name not in providers_used(session):
         raise _unavailable(runtime, provider, "it was passed over")
     return session
 
@@ -154,12 +154,24 @@ def providers_used(session: Any) -> tuple[str, ...]:
     return tuple(sorted({str(part.ep_name) for part in session.get_provider_graph_assignment_info()}))
 
 
-def _switch_tf32(variant: Variant) -> None:
-    """Allow TF32 to engines built in this process from here on, or forbid it; these providers have no option for it."""
-    if variant["precision"] == "tf32":
-        os.environ.pop(_TF32_SWITCH, None)
-    else:
+@contextmanager
+def _tf32_as_asked(provider: Provider, variant: Variant) -> Iterator[None]:
+    """Allow TF32 to an engine that is built in this context, or forbid it: such providers have no option for it.
+
+    Afterwards the environment is as it was. What PyTorch and its libraries do must not hang on it.
+    """
+    if not provider.compiles:
+        yield
+        return
+    before = os.environ.pop(_TF32_SWITCH, None)
+    if variant["precision"] != "tf32":
         os.environ[_TF32_SWITCH] = "0"
+    try:
+        yield
+    finally:
+        os.environ.pop(_TF32_SWITCH, None)
+        if before is not None:
+            os.environ[_TF32_SWITCH] = before
 
 
 def _check_offered(runtime: Any, provider: Provider) -> None:

@@ -26,8 +26,8 @@ from suites.data import Split, rotation
 CALIBRATION_IMAGES = 256
 
 
-def quantised(model: bytes, calibration: Split, batch: int, extra: str) -> tuple[bytes, int]:
-    """An ONNX model quantised, and the number of images by which its scales were chosen.
+def quantised(model: bytes, calibration: Split, batch: int, extra: str) -> tuple[bytes, Proof]:
+    """An ONNX model quantised, and evidence of how many images its scales were chosen by.
 
     ``calibration`` are images that are not measured, ``batch`` is the size of batches that the model takes.
 
@@ -59,13 +59,14 @@ def quantised(model: bytes, calibration: Split, batch: int, extra: str) -> tuple
             reason = " ".join(str(error).split())[:200]
             msg = f"the model cannot be quantised ({type(error).__name__}: {reason}); use precision fp32"
             raise UsageError(msg) from error
-        return target.read_bytes(), reader.images
+        return target.read_bytes(), calibration_proof(reader.images, len(calibration))
 
 
-def calibration_proof(images: int) -> Proof:
-    """Evidence that the scales were chosen by as many images as they should be."""
-    enough = f"at least {CALIBRATION_IMAGES}"
-    return Proof("calibration images", enough, enough if images >= CALIBRATION_IMAGES else str(images))
+def calibration_proof(images: int, available: int) -> Proof:
+    """Whether the scales were chosen by as many images as they should be: all that are there, if those are fewer."""
+    wanted = min(CALIBRATION_IMAGES, available)
+    enough = f"at least {wanted}"
+    return Proof("calibration images", enough, enough if images >= wanted else str(images))
 
 
 def adds_pairs_without_overflow(cpu_facts: Path = Path("/proc/cpuinfo")) -> bool:

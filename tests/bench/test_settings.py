@@ -56,3 +56,14 @@ def test_global_defaults_flipped_outside_do_not_reach_the_case() -> None:
 )
 def test_an_axis_is_set_and_read_back(axes: str, name: str, value: str) -> None:
     assert _flags_after(axes)[name] == value
+
+
+@pytest.mark.parametrize(("precision", "allowed"), [("fp32", False), ("tf32", True)])
+def test_the_older_switches_can_still_be_read_and_say_the_same(precision: str, allowed: bool) -> None:
+    check = _CHECK.replace("{axes}", f'precision="{precision}"').replace(
+        "print(dict(flags))",
+        "print([torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32])",
+    )
+    environment = {"PATH": "", "PYTHONPATH": ":".join(sys.path)}
+    result = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True, env=environment)
+    assert result.stdout.strip() == str([allowed, allowed])

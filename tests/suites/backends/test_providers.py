@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,18 @@ class Options:
 
 
 @dataclass
+class Part:
+    ep_name: str
+
+
+@dataclass
 class Session:
+    """Of a graph of one node, which went to the first provider."""
+
     providers: list[str]
 
-    def get_providers(self) -> list[str]:
-        return self.providers
+    def get_provider_graph_assignment_info(self) -> list[Part]:
+        return [Part(self.providers[0])]
 
     def disable_fallback(self) -> None: ...
 
@@ -68,8 +76,14 @@ class Runtime:
     def InferenceSession(self, model, options, providers=(), enable_fallback=1) -> Session:  # noqa: N802 - as above
         if self.trouble:
             raise RuntimeError(self.trouble)
-        names = [name for name, _ in providers if name in self.works]
-        self.asked = {"options": options, "providers": dict(providers), "enable_fallback": enable_fallback}
+        wanted = [*(name for name, _ in providers), *(device.ep_name for device in options.devices)]
+        names = [name for name in wanted if name in self.works]
+        self.asked = {
+            "options": options,
+            "providers": dict(providers),
+            "enable_fallback": enable_fallback,
+            "tf32": os.environ.get("NVIDIA_TF32_OVERRIDE"),
+        }
         return Session([*names, "CPUExecutionProvider"])
 
     def get_available_providers(self) -> list[str]:
@@ -124,24 +138,28 @@ def test_threads_are_those_of_the_setting_and_the_cpu_may_take_every_node():
 
 
 @pytest.mark.parametrize("provider", [TENSORRT, PLUGIN], ids=lambda provider: provider.name)
-def test_tf32_is_forbidden_to_engines_of_strict_float32_and_allowed_to_others(provider, monkeypatch):
-    import os
-
-    opened(provider, plugin_devices=2)
-    assert os.environ["NVIDIA_TF32_OVERRIDE"] == "0"
-    opened(provider, on_gpu(precision="tf32"), plugin_devices=2)
-    assert "NVIDIA_TF32_OVERRIDE" not in os.environ
-    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "2")
-    opened(CUDA)
+def test_tf32_is_forbidden_to_engines_of_strict_float32_and_allowed_to_others(provider):
+    assert opened(provider, plugin_devices=2).asked["tf32"] == "0"
     assert os.environ["NVIDIA_TF32_OVERRIDE"] == "2"
+    assert opened(provider, on_gpu(precision="tf32"), plugin_devices=2).asked["tf32"] is None
+    assert os.environ["NVIDIA_TF32_OVERRIDE"] == "2"
+    assert opened(CUDA).asked["tf32"] == "2"
 
 
-@pytest.mark.parametrize("provider", [CUDA, TENSORRT], ids=lambda provider: provider.name)
+def test_the_environment_is_as_it_was_when_a_session_fails(installed, monkeypatch):
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE")
+    runtime = Runtime(offers=(TENSORRT.name,), trouble="no engine", __file__=installed)
+    with pytest.raises(UnavailableError):
+        open_session(runtime, b"", TENSORRT, on_gpu())
+    assert "NVIDIA_TF32_OVERRIDE" not in os.environ
+
+
+@pytest.mark.parametrize("provider", [CUDA, TENSORRT, PLUGIN], ids=lambda provider: provider.name)
 def test_a_provider_that_was_passed_over_is_unavailable_and_never_a_run_on_the_cpu(provider):
-    runtime = Runtime(offers=(provider.name, "CPUExecutionProvider"), works=())
+    runtime = Runtime(offers=(provider.name, "CPUExecutionProvider"), works=(), plugin_devices=2)
     with pytest.raises(UnavailableError, match=f"cannot use its {provider.name}") as caught:
         open_session(runtime, b"", provider, on_gpu())
-    assert "pip install 'joulemark[onnx-gpu]'" in caught.value.fix
+    assert f"pip install 'joulemark[{provider.extra}]'" in caught.value.fix
 
 
 def test_a_build_without_the_provider_is_named_with_the_package_that_has_it():
@@ -188,6 +206,7 @@ def test_a_plugin_is_registered_once_and_opened_for_the_device():
     assert options.devices == [Device(PLUGIN.name, 1)]
     assert options.device_options == {"has_user_compute_stream": "1", "user_compute_stream": "4711"}
     assert runtime.asked["providers"] == {}
+    assert runtime.asked["enable_fallback"] == 0
 
 
 def test_a_plugin_that_does_not_load_is_unavailable():

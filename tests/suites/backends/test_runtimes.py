@@ -16,7 +16,6 @@ from suites.backends import OUTSIDE_TORCH, Brief, Ready, as_placed, find_backend
 from suites.backends.onnx_export import exported
 from suites.backends.onnxruntime import Maker, runtime_proofs
 from suites.backends.providers import CPU, Setting
-from suites.backends.quantised import CALIBRATION_IMAGES
 from suites.classifier import new_classifier
 from suites.data import rotation
 from suites.steps import inference_step, training_step
@@ -62,8 +61,8 @@ def worst_distance(forward, model: nn.Module, batches) -> float:
         return max(distance(forward(batch.images), model(batch.images)) for batch in batches)
 
 
-def brief_of(variant: Variant, data, *, training: bool = False) -> Brief:
-    return Brief(variant, training, rotation(data.held_out, int(variant["batch"]), count=1)[0].images, data.train)
+def brief_of(variant: Variant, data) -> Brief:
+    return Brief(variant, False, rotation(data.held_out, int(variant["batch"]), count=1)[0].images, data.train)
 
 
 @pytest.fixture(scope="module")
@@ -114,18 +113,35 @@ def test_a_runtime_that_answers_the_first_batch_for_ever_is_seen_by_its_scores(d
     assert worst_distance(lambda _: first, model, batches) > 0.01
 
 
-@pytest.mark.parametrize("variant", [Variant.of(backend=backend, threads=1, batch=2) for backend in NEEDED], ids=str)
-def test_a_runtime_with_other_threads_than_the_worker_is_not_honoured(variant, digits):
-    need(variant)
+@pytest.fixture
+def two_threads():
     torch.set_num_threads(2)
-    try:
-        step = inference_step(variant, Tiny(), digits)
-        assert dishonoured(step) == {}
-        if variant["backend"] == "openvino":  # says what it took, when it is asked; ONNX Runtime's threads were counted
-            torch.set_num_threads(1)
-            assert dishonoured(step) == {"runtime threads": "2"}
-    finally:
-        torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("backend", NEEDED)
+def test_a_runtime_computes_with_the_threads_of_the_worker(backend, digits, two_threads):
+    variant = Variant.of(backend=backend, batch=2)
+    need(variant)
+    assert dishonoured(inference_step(variant, Tiny(), digits)) == {}
+
+
+def test_openvino_with_other_threads_than_the_worker_is_not_honoured(digits, two_threads):
+    variant = Variant.of(backend="openvino", batch=2)
+    need(variant)
+    step = inference_step(variant, Tiny(), digits)
+    torch.set_num_threads(1)
+    assert dishonoured(step) == {"runtime threads": "2"}
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_threads_that_onnx_runtime_really_made_are_counted(threads, digits):
+    variant = Variant.of(backend="onnxruntime", batch=2)
+    need(variant)
+    maker = dataclasses.replace(_maker(variant), setting=Setting(variant, threads))
+    _, counted = maker.counted_session(exported(Tiny(), brief_of(variant, digits).images, "onnx"))
+    assert counted in (threads, None)
 
 
 @pytest.mark.parametrize("backend", sorted(OUTSIDE_TORCH))
@@ -218,13 +234,6 @@ def _with_signed_activations(model: bytes, images: torch.Tensor, folder: Path) -
     return target.read_bytes()
 
 
-def test_too_few_calibration_images_are_seen(digits):
-    from suites.backends.quantised import calibration_proof
-
-    assert calibration_proof(CALIBRATION_IMAGES).honoured
-    assert not calibration_proof(CALIBRATION_IMAGES - 1).honoured
-
-
 def test_what_openvino_does_by_itself_is_not_called_float32(digits, classifier):
     need_bfloat16()
     variant = Variant.of(backend="openvino")
@@ -288,11 +297,9 @@ def _dishonoured(proofs) -> dict[str, str]:
 @pytest.mark.gpu
 @pytest.mark.parametrize("backend", ["onnxruntime", "onnxruntime_tensorrt", "onnxruntime_trt_rtx"])
 @pytest.mark.parametrize("precision", ["fp32", "tf32"])
-def test_a_runtimes_step_on_a_gpu_takes_effect(backend, precision, classifier, digits, gpu, monkeypatch):
+def test_a_runtimes_step_on_a_gpu_takes_effect(backend, precision, classifier, digits, gpu):
     from bench import UnavailableError
 
-    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")  # restored afterwards, whatever the step makes of it
-    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE")
     variant = Variant.of(device="cuda:0", backend=backend, precision=precision)
     try:
         step = inference_step(variant, classifier.to("cuda:0"), digits)
@@ -301,16 +308,3 @@ def test_a_runtimes_step_on_a_gpu_takes_effect(backend, precision, classifier, d
     eager = inference_step(Variant.of(device="cuda:0"), classifier, digits)
     assert max(distance(step.run(), eager.run()) for _ in range(9)) < 0.01
     assert dishonoured(step) == {}
-
-
-def test_a_session_of_another_provider_is_seen():
-    from suites.backends.providers import providers_used
-
-    class Part:
-        ep_name = "CPUExecutionProvider"
-
-    class Session:
-        def get_provider_graph_assignment_info(self):
-            return [Part(), Part()]
-
-    assert providers_used(Session()) == ("CPUExecutionProvider",)
