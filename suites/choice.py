@@ -36,12 +36,15 @@ class _Curated:
 
 #: Where nobody names a device, these are meant.
 _CURATED: Mapping[str, _Curated] = {
-    "cpu": _Curated(variants.CPU, variants.CPU_INFERENCE, variants.CPU_END_TO_END),
+    "cpu": _Curated(variants.CPU, (*variants.CPU_INFERENCE, *variants.CPU_RUNTIMES), variants.CPU_END_TO_END),
     "cuda:0": _Curated(variants.CUDA, variants.CUDA_INFERENCE, variants.CUDA_END_TO_END),
 }
 #: Axes whose values are combined with each other by --bench-full. Of the others each value stands alone, as in the
 #: curated tuples: they show what a default is worth.
 _COMBINED = ("precision", "layout", "backend", "cudnn_benchmark")
+#: Backends that are measured when somebody asks for them: on a CPU to tune products takes minutes, and what runs on
+#: CUDA through ONNX Runtime has to be installed first.
+_BEYOND = ("compile_max_autotune", "onnxruntime_tensorrt", "onnxruntime_trt_rtx")
 #: More than this is a slip of the keyboard.
 _MOST = 5000
 
@@ -77,7 +80,7 @@ def known_values() -> dict[str, frozenset[AxisValue]]:
     return {
         "precision": frozenset({"fp32", "amp_bf16", *_used("precision")}),
         "layout": frozenset({"contiguous", "channels_last", *_used("layout")}),
-        "backend": frozenset({"eager", "compile", *_used("backend")}),
+        "backend": frozenset({*_BEYOND, *_used("backend")}),
     }
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from bench import Proof, Step, Variant
-from suites.backends import Brief, Captured, NewWork, Ready, Work, find_backend
+from suites.backends import OUTSIDE_TORCH, Brief, Captured, NewWork, Ready, Work, as_placed, find_backend
+from suites.backends.runtimes import outside_proofs
 from suites.data import DataSet, Split, rotation
 from suites.evidence import cudnn_proofs, onednn_proofs, placement_proofs, scaling_proofs
 from suites.loading import Feed
@@ -36,7 +37,7 @@ def training_step(
         UsageError: an axis value that the classifier does not know.
         UnavailableError: this machine lacks the device or what the backend needs.
     """
-    placement = Placement.of(variant)
+    placement = Placement.of(as_placed(variant))
     scaler = placement.loss_scaler()
     batches = _resident(placement, data.train, _batch(variant))
     model = placement.place_model(model).train()
@@ -79,7 +80,7 @@ def inference_step(variant: Variant, model: nn.Module, data: DataSet, backends: 
         UsageError: an axis value that the classifier does not know.
         UnavailableError: this machine lacks the device or what the backend needs.
     """
-    placement = Placement.of(variant)
+    placement = Placement.of(as_placed(variant))
     batches = _resident(placement, data.held_out, _batch(variant))
     model = placement.place_model(model).eval()
     ready = find_backend(str(variant["backend"]), backends)(model, Brief(variant, False, batches[0].images, data.train))
@@ -185,9 +186,12 @@ def _proofs(
 
     def proofs() -> Iterator[Proof]:
         operations = _recorded(captured, placement.device)
-        yield from placement_proofs(
-            placement, model, batch.images, operations, own_layout=ready.own_layout, hidden=ready.hidden
-        )
+        if variant["backend"] in OUTSIDE_TORCH:
+            yield from outside_proofs(variant, batch.images, operations)
+        else:
+            yield from placement_proofs(
+                placement, model, batch.images, operations, own_layout=ready.own_layout, hidden=ready.hidden
+            )
         yield from ready.proofs(operations)
         yield from scaling_proofs(placement, operations) if model.training else ()
         yield from onednn_proofs(variant, operations)

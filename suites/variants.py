@@ -21,7 +21,13 @@ CPU = (
 CPU_INFERENCE = (
     Variant.of(precision="bf16"),
     Variant.of(backend="compile_frozen"),
-    Variant.of(backend="compile_max_autotune"),
+)
+#: By runtimes outside PyTorch, which do inference only.
+CPU_RUNTIMES = (
+    Variant.of(backend="onnxruntime"),
+    Variant.of(backend="onnxruntime", precision="int8"),
+    Variant.of(backend="openvino"),
+    Variant.of(backend="openvino", precision="bf16"),
 )
 
 

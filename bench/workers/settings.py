@@ -45,6 +45,8 @@ def apply(variant: Variant, seed: int) -> None:
     for name in _REDUCTIONS:
         setattr(torch.backends.cuda.matmul, name, True)
     try:
+        # The older switches too: where they and the newer ones differ, whoever reads them fails, and torch.export does.
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = variant["precision"] == "tf32"
         for name in _CUDA_FP32:
             attrgetter(name)(torch.backends).fp32_precision = _cuda_fp32(variant)
         for name in _CPU_FP32:

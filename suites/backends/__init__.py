@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench import UsageError
-from suites.backends import compiled, cuda_graphs, eager, tensorrt
+from bench import UsageError, Variant
+from suites.backends import compiled, cuda_graphs, eager, onnxruntime, openvino, tensorrt
 from suites.backends.ready import Backend, Brief, Captured, NewWork, Ready, Work
 from suites.imports import find_function
 from suites.outside import parse_backends
 
-__all__ = ["BACKENDS", "Backend", "Brief", "Captured", "NewWork", "Ready", "Work", "check_outside", "find_backend"]
+__all__ = [
+    "BACKENDS",
+    "OUTSIDE_TORCH",
+    "Backend",
+    "Brief",
+    "Captured",
+    "NewWork",
+    "Ready",
+    "Work",
+    "as_placed",
+    "check_outside",
+    "find_backend",
+]
 
 BACKENDS: Mapping[str, Backend] = {
     "eager": eager.ready,
@@ -20,7 +32,21 @@ BACKENDS: Mapping[str, Backend] = {
     "compile_max_autotune": compiled.max_autotune,
     "cuda_graphs": cuda_graphs.ready,
     "tensorrt": tensorrt.ready,
+    "onnxruntime": onnxruntime.ready,
+    "onnxruntime_tensorrt": onnxruntime.ready_tensorrt,
+    "onnxruntime_trt_rtx": onnxruntime.ready_trt_rtx,
+    "openvino": openvino.ready,
 }
+
+#: Backends that compute outside PyTorch: the precision of a variant is theirs to see to, and theirs to prove.
+OUTSIDE_TORCH = frozenset({"onnxruntime", "onnxruntime_tensorrt", "onnxruntime_trt_rtx", "openvino"})
+
+
+def as_placed(variant: Variant) -> Variant:
+    """The variant by which PyTorch places model and images: for a runtime outside it, both stay in float32."""
+    if variant["backend"] not in OUTSIDE_TORCH:
+        return variant
+    return Variant.of(**{**dict(variant), "precision": "fp32"})
 
 
 def find_backend(name: str, outside: str = "") -> Backend:

@@ -103,3 +103,14 @@ def test_what_is_set_behind_the_back_of_a_case_is_reported_as_not_honoured() -> 
     )
     facts = "['cudnn_benchmark', 'mkldnn.matmul.fp32_precision', 'NVIDIA_TF32_OVERRIDE']"
     assert result.stdout.strip() == facts
+
+
+@pytest.mark.parametrize(("precision", "allowed"), [("fp32", False), ("tf32", True)])
+def test_the_older_switches_can_still_be_read_and_say_the_same(precision: str, allowed: bool) -> None:
+    check = _CHECK.replace("{axes}", f'precision="{precision}"').replace(
+        "print(dict(flags))",
+        "print([torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32])",
+    )
+    environment = {"PATH": "", "PYTHONPATH": ":".join(sys.path)}
+    result = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True, env=environment)
+    assert result.stdout.strip() == str([allowed, allowed])
