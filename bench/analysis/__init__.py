@@ -1,29 +1,40 @@
 """Pure functions of records: no clock, no hardware, no words."""
 
+from bench.analysis.between_runs import Change, Metric, RunComparison, compare_runs
 from bench.analysis.comparison import Comparison, Verdict, compare, judge
 from bench.analysis.energy import EnergyEstimate, TrialEnergy
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
+from bench.analysis.gates import Gate, GateResult, judge_gates, parse_gate, passed
 from bench.analysis.quality import caveats
 from bench.analysis.self_check import Noise, false_alarm_rate, noises
 from bench.analysis.stopping import is_look, may_leave
 from bench.analysis.summary import Group, Row, summarise
 
 __all__ = [
+    "Change",
     "Comparison",
     "EnergyEstimate",
     "Estimate",
+    "Gate",
+    "GateResult",
     "Group",
+    "Metric",
     "Noise",
     "Row",
+    "RunComparison",
     "TrialEnergy",
     "Verdict",
     "caveats",
     "compare",
+    "compare_runs",
     "false_alarm_rate",
     "is_look",
     "judge",
+    "judge_gates",
     "may_leave",
     "noises",
+    "parse_gate",
+    "passed",
     "peak_memory",
     "set_up",
     "summarise",
