@@ -36,6 +36,7 @@ PLUGINS = ("bench.plugin", "reports.plugin")
 VERBS = {
     "run": ("joulemark:run", "measure the installed suites, or those at the paths named first"),
     "show": ("reports.cli:show", "print the tables of a stored run"),
+    "compare": ("reports.cli:compare", "compare two stored runs, and fail on what grew too much"),
     "report": ("reports.cli:report", "write reports of a stored run: HTML, Markdown, CSV"),
 }
 

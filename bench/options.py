@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from bench.analysis import Gate, parse_gate
 from bench.axes import Axes, parse_axes
 from bench.errors import UsageError
 from bench.records import Plan
@@ -37,6 +38,8 @@ class Options:
     full: bool = False  # every sensible combination
     backends: tuple[tuple[str, str], ...] = ()  # names of backends from outside, and where each is found
     self_check: str | None = None  # "short" or "long"; None for none
+    against: Path | None = None  # the run that this one is compared with
+    fail_on: tuple[Gate, ...] = ()
 
 
 #: How often the baseline of each group is measured once more, by the kind of self-check.
@@ -118,6 +121,7 @@ class _Option(NamedTuple):
     example: str  # completes the sentence "give ..."
     help: str
     bare: str | None = None  # what it means without a value; None where it needs one
+    many: bool = False  # may be given several times; a list in pyproject.toml
 
 
 _PLAN_OPTIONS: Mapping[str, _Option] = {
@@ -156,6 +160,10 @@ _SUITE_OPTIONS: Mapping[str, _Option] = {
         "measure each baseline once more, to know the least difference this machine shows; =long: eight times",
         bare="short",
     ),
+    "against": _Option(Path, "a run's folder", "compare with a stored run, or the latest in a folder of runs"),
+    "fail-on": _Option(
+        parse_gate, "METRIC:LIMIT", "with --bench-against: fail if METRIC surely grew by more, as time:5%%", many=True
+    ),
 }
 _ALL: Mapping[str, _Option] = {**_PLAN_OPTIONS, **_SUITE_OPTIONS}
 #: Options that may be given several times; in the project file they are a table, or a list of the same texts.
@@ -166,15 +174,16 @@ _REPEATED: Mapping[str, str] = {
 }
 _FULL = "measure all sensible combinations of settings; give it a larger --bench-budget"
 #: Options whose name on the command line is not that of the field.
-_FIELDS = {"budget": "budget_s", "input": "input_shape", "self-check": "self_check"}
+_FIELDS = {"budget": "budget_s", "input": "input_shape", "self-check": "self_check", "fail-on": "fail_on"}
 
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare ``--bench-*``."""
     group = parser.getgroup("joulemark", "joulemark: benchmarks of deep-learning classifiers")
     for name, option in _ALL.items():
-        many: dict[str, Any] = {} if option.bare is None else {"nargs": "?", "const": option.bare}
-        group.addoption(f"--bench-{name}", metavar=name.upper(), default=None, help=option.help, **many)
+        extra: dict[str, Any] = {"action": "append"} if option.many else {}
+        extra |= {"nargs": "?", "const": option.bare} if option.bare is not None else {}
+        group.addoption(f"--bench-{name}", metavar=name.upper(), default=None, help=option.help, **extra)
     for name, text in _REPEATED.items():
         group.addoption(f"--bench-{name}", metavar="NAME=...", action="append", default=None, help=text)
     group.addoption("--bench-full", action="store_true", default=None, help=_FULL)
@@ -193,13 +202,19 @@ def read_options(config: pytest.Config) -> Options:
         where = f"--bench-{name}"
         if given is None and name in settings:
             given, where = settings[name], f"[tool.joulemark] {name}"
-        if given is not None:
+        if given is not None and option.many:
+            each = given if isinstance(given, list) else [given]
+            values[_FIELDS.get(name, name)] = tuple(_parsed(option, str(one), where) for one in each)
+        elif given is not None:
             values[_FIELDS.get(name, name)] = _parsed(option, str(given), where)
     _check_root(config, values.get("out"))
     plan_fields = {_FIELDS.get(name, name) for name in _PLAN_OPTIONS}
     plan_values = {name: value for name, value in values.items() if name in plan_fields}
     plan_values.setdefault("seed", random.SystemRandom().randrange(2**31))
     rest = {name: value for name, value in values.items() if name not in plan_fields}
+    if "fail_on" in rest and "against" not in rest:
+        msg = "--bench-fail-on compares with a stored run; name it with --bench-against=RUN"
+        raise UsageError(msg)
     folders = (config.invocation_params.dir, config.rootpath)
     return Options(
         plan=Plan(**plan_values),

@@ -21,12 +21,15 @@ from bench import hooks
 from bench.bridge import Replay, mend_params
 from bench.errors import BenchError, UnavailableError, UsageError
 from bench.forecast import forecast_s
+from bench.gating import Base, Gating
 from bench.options import COPIES, OPTIONS, Options, add_options, read_options
-from bench.records import Case, Plan, Skip, Trial
+from bench.records import Case, Plan, Run, Skip, Trial
 from bench.selection import Selection, declared
 from bench.session import Session
 
 SESSION = pytest.StashKey[Session]()
+_BASE = pytest.StashKey[Base]()
+_GATING = pytest.StashKey[Gating]()
 _REPLAY = pytest.StashKey[Replay]()
 
 Measure = Callable[[Case], Trial | None]
@@ -102,6 +105,8 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
             if any(measuring.selected) and not only_collect:
                 _say(config, ["preparing data and models; what takes long is kept for the next run"])
                 measuring.get_ready()
+                if measuring.options.against is not None:  # before the new run lies in the same folder
+                    config.stash[_BASE] = Base.at(measuring.options.against)
         except BenchError as error:
             raise pytest.UsageError(str(error)) from error
     return (yield)
@@ -139,13 +144,33 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     run = measuring.finish()
     if run is not None and measuring.path is not None:
         session.config.hook.pytest_joulemark_run_saved(run=run, path=measuring.path, config=session.config)
+        _hold_against_base(session, run)
 
 
+def _hold_against_base(session: pytest.Session, run: Run) -> None:
+    """Compare the run with its base, if there is one, and let the session fail where a gate does."""
+    config = session.config
+    base = config.stash.get(_BASE, None)
+    if base is None or base.run is None:
+        return
+    gates = _options(config).fail_on
+    config.stash[_GATING] = gating = Gating.of(base.run, run, gates)
+    config.hook.pytest_joulemark_compared(comparison=gating.comparison, gates=gates, config=config)
+    if not gating.passed and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     measuring = config.stash.get(SESSION, None)
     if measuring is not None and measuring.trouble is not None:
         terminalreporter.write_line(f"joulemark: {measuring.trouble}", red=True)
         terminalreporter.write_line(f"joulemark: the run was rescued to {measuring.path}", red=True)
+    gating, base = config.stash.get(_GATING, None), config.stash.get(_BASE, None)
+    if gating is not None:
+        terminalreporter.write_line(f"joulemark: {gating.line}", red=not gating.passed)
+    elif base is not None and base.run is None:
+        terminalreporter.write_line(f"joulemark: no run at {base.place} yet, so there was nothing to compare with")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,6 +1,7 @@
-"""The verbs that only read: ``joulemark show`` and ``joulemark report``.
+"""The verbs that only read: ``joulemark show``, ``joulemark report`` and ``joulemark compare``.
 
-Each verb takes the arguments after its name and returns an exit status: 0, or 2 after one line on standard error.
+Each verb takes the arguments after its name and returns an exit status: 0, or 2 after one line on standard error;
+1 says that a gate of ``compare`` failed.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bench.analysis import Metric, compare_runs, parse_gate
 from bench.errors import BenchError
 from bench.records import Run
-from bench.storage import load
+from bench.storage import find, load
+from reports.compare import compose_comparison
 from reports.document import Document, compose
 from reports.files import HTML_NAME, MARKDOWN_NAME, write_csv, write_html, write_markdown
 from reports.text import one_line
@@ -44,6 +47,47 @@ def report(argv: Sequence[str]) -> int:
     return _answered(lambda: _report(chosen.run, chosen.html, chosen.markdown, chosen.csv))
 
 
+def compare(argv: Sequence[str]) -> int:
+    """Print what changed between two stored runs; 0, 1 where a gate failed, or 2 where they cannot be read."""
+    parser = argparse.ArgumentParser(
+        "joulemark compare",
+        description="Print what changed from one stored run to another, and fail on what surely grew by too much.",
+        epilog="A base that is not there yet is no failure. A gate holds over all cases together (Holm), and a case "
+        "that was sound in the base and fails or is struck out in the new run fails every gate.",
+    )
+    parser.add_argument("base", metavar="BASE", type=Path, help=f"{_RUN_HELP}; or the latest in a folder of runs")
+    parser.add_argument("new", metavar="NEW", type=Path, help="the same of the new run")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown")
+    parser.add_argument(
+        "--fail-on",
+        metavar="METRIC:LIMIT",
+        action="append",
+        default=[],
+        help=f"as time:5%%; one of {', '.join(metric.value for metric in Metric)}; may be repeated",
+    )
+    chosen = parser.parse_args(argv)
+    return _answered(lambda: _compare(chosen.base, chosen.new, chosen.fail_on, markdown=chosen.markdown))
+
+
+def _compare(base: Path, new: Path, gates: Sequence[str], *, markdown: bool) -> int:
+    asked = [parse_gate(gate) for gate in gates]
+    after = load(new)
+    if find(base) is None:
+        _print(f"joulemark: no run at {one_line(base)} yet, so there is nothing to compare {one_line(after.id)} with\n")
+        return 0
+    sheet = compose_comparison(compare_runs(load(base), after), asked)
+    if markdown:
+        from reports.markdown import render_comparison
+
+        _print(render_comparison(sheet))
+    else:
+        from reports import console  # rich
+
+        columns = shutil.get_terminal_size((80, 24)).columns
+        _print(console.render_comparison(sheet, max(columns, 40), color=_takes_color()))
+    return 0 if sheet.passed else 1
+
+
 def _show(place: Path) -> None:
     from reports import console  # rich
 
@@ -71,10 +115,10 @@ def _read(place: Path) -> tuple[Run, Document]:
     return run, compose(run)
 
 
-def _answered(verb: Callable[[], None]) -> int:
+def _answered(verb: Callable[[], int | None]) -> int:
     """The exit status of a verb: foreseen trouble is one line, and a reader who has seen enough is none."""
     try:
-        verb()
+        return verb() or 0
     except BenchError as error:
         print(f"joulemark: {one_line(error)}", file=sys.stderr)
         return 2

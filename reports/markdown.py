@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from reports.compare import Sheet
 from reports.document import Document
 from reports.figures import DASH
 from reports.tables import Align, Cell, Note, Role, Table
@@ -20,6 +21,14 @@ _START = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))([-+=.)])")
 def render(document: Document) -> str:
     """The document as Markdown, ending in a line break."""
     return "\n\n".join(_blocks(document)) + "\n"
+
+
+def render_comparison(sheet: Sheet) -> str:
+    """A comparison of two runs as Markdown, ending in a line break."""
+    blocks = [f"# {escaped(sheet.title)}", "\n".join(f"- {escaped(run)}" for run in sheet.runs)]
+    blocks.append("\n".join(f"- {escaped(sentence)}" for sentence in (*sheet.sentences, *sheet.gates)))
+    blocks += [block for table in sheet.tables for block in _section(table)]
+    return "\n\n".join(blocks) + "\n"
 
 
 def escaped(text: str) -> str:

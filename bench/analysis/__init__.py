@@ -1,9 +1,11 @@
 """Pure functions of records: no clock, no hardware, no words."""
 
+from bench.analysis.between_runs import Change, Metric, RunComparison, compare_runs
 from bench.analysis.break_even import BreakEven
 from bench.analysis.comparison import Comparison, Verdict, compare, judge
 from bench.analysis.energy import EnergyEstimate, TrialEnergy
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
+from bench.analysis.gates import Gate, GateResult, judge_gates, parse_gate, passed
 from bench.analysis.independence import Independence
 from bench.analysis.pipeline import InputShare, input_shares
 from bench.analysis.quality import caveats
@@ -14,25 +16,34 @@ from bench.analysis.tails import Tail
 
 __all__ = [
     "BreakEven",
+    "Change",
     "Comparison",
     "EnergyEstimate",
     "Estimate",
+    "Gate",
+    "GateResult",
     "Group",
     "Independence",
     "InputShare",
+    "Metric",
     "Noise",
     "Row",
+    "RunComparison",
     "Tail",
     "TrialEnergy",
     "Verdict",
     "caveats",
     "compare",
+    "compare_runs",
     "false_alarm_rate",
     "input_shares",
     "is_look",
     "judge",
+    "judge_gates",
     "may_leave",
     "noises",
+    "parse_gate",
+    "passed",
     "peak_memory",
     "set_up",
     "summarise",

@@ -99,7 +99,7 @@ def comparison_of(
 ) -> Comparison:
     """The comparison that follows from the paired logarithms of each wave, of times or of energies."""
     over_waves = len(waves) > 1
-    at_look = over_waves and (at_look or _ended_before(trial, baseline))
+    at_look = over_waves and (at_look or ended_before(trial, baseline))
     if over_waves:
         evidence = tuple(median(rounds) for rounds in waves.values())
         ratio = exponential(t_interval(evidence, 1 - LOOK_SHARE * (1 - confidence) if at_look else confidence))
@@ -157,7 +157,7 @@ def _verdict(comparison: Comparison, different: bool, margin: float) -> Verdict:
     return Verdict.SAME if inside else Verdict.UNSURE
 
 
-def _ended_before(trial: Trial, baseline: Trial) -> bool:
+def ended_before(trial: Trial, baseline: Trial) -> bool:
     """Whether a trial has none of its baseline's last waves: it left, or was ended."""
     ours, theirs = ({s.wave for s in one.samples if s.kind is SampleKind.TIMING} for one in (trial, baseline))
     return max(ours, default=-1) < max(theirs, default=-1)

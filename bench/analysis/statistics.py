@@ -97,6 +97,36 @@ def standard_error(values: Sequence[float]) -> float:
     return statistics.stdev(values) / math.sqrt(len(values))
 
 
+class Welch(NamedTuple):
+    """How far apart the means of two independent sets are, with the error of that and its degrees of freedom."""
+
+    difference: float
+    error: float
+    degrees: float
+
+    def tail(self, margin: float) -> float:
+        """One-sided p-value against "the difference is at most the margin"; without any spread it is 0 or 1."""
+        if self.error == 0:
+            return 0.0 if self.difference > margin else 1.0
+        return float(_special().stdtr(self.degrees, (margin - self.difference) / self.error))
+
+
+def welch(ours: Sequence[float], theirs: Sequence[float]) -> Welch | None:
+    """Our mean less theirs, whatever their spreads; None where a side has fewer than two values.
+
+    Source: Welch 1947, Biometrika 34; degrees of freedom by Satterthwaite 1946, Biometrics Bulletin 2.
+    """
+    if min(len(ours), len(theirs)) < 2:
+        return None
+    difference = statistics.fmean(ours) - statistics.fmean(theirs)
+    parts = [standard_error(values) ** 2 for values in (ours, theirs)]
+    total = sum(parts)
+    if total == 0:
+        return Welch(difference, 0.0, len(ours) + len(theirs) - 2)
+    scale = sum(part**2 / (len(values) - 1) for part, values in zip(parts, (ours, theirs), strict=True))
+    return Welch(difference, math.sqrt(total), total**2 / scale)
+
+
 def t_tail(values: Sequence[float], margin: float) -> float:
     """One-sided p-value against "the mean lies within the margin of zero", in the direction of the mean.
 

@@ -279,3 +279,40 @@ def test_a_path_after_a_bare_self_check_is_not_taken_for_its_value(pytester: pyt
     result = pytester.runpytest_subprocess("--benchmark-only", "--bench-self-check", "bench_sums.py")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--bench-self-check bench_sums.py: *give =short or =long, with the sign*"])
+
+
+def test_a_session_is_held_against_an_earlier_one(pytester: pytest.Pytester) -> None:
+    """Its own suite against itself, once with limits that nothing exceeds, once with a case that fails by then."""
+    path = _suite(pytester, "10, 20")
+    gate = ("--bench-against=out", "--bench-fail-on=time:9900%", "--bench-fail-on", "ratio:9900%", "--bench-power=off")
+    first = _run(pytester, *gate)
+    assert first.ret == pytest.ExitCode.OK
+    first.stdout.fnmatch_lines(["joulemark: no run at out yet, so there was nothing to compare with"])
+    second = _run(pytester, *gate)
+    assert second.ret == pytest.ExitCode.OK
+    second.stdout.fnmatch_lines(["Two runs compared", "joulemark: passed against *: time:9900%, ratio:9900%"])
+    stored = sorted(pytester.path.glob("out/*/run.json"))
+    lying = "proofs=lambda: [Proof('label', 'kept', 'broken')]"
+    source = path.read_text().replace("import Case,", "import Case, Proof,")
+    path.write_text(source.replace("items=length", f"items=length, {lying}"))
+    third = _run(pytester, *gate[1:], f"--bench-against={stored[0]}")
+    assert third.ret == pytest.ExitCode.TESTS_FAILED
+    third.stdout.fnmatch_lines(["joulemark: FAILED against *: newly failed sums*length10]; newly failed sums*"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--bench-fail-on=time:5%"], "*name it with --bench-against=RUN*"),
+        (["--bench-against=out", "--bench-fail-on=speed"], "*'speed' is no gate; give METRIC:LIMIT like time:5%*"),
+        (["--bench-against=bench_sums.py"], "*bench_sums.py is not a run of Joulemark*"),
+    ],
+)
+def test_a_gate_that_cannot_be_meant_is_said_before_anything_is_measured(
+    arguments: list[str], sentence: str, pytester: pytest.Pytester
+) -> None:
+    _suite(pytester)
+    result = _run(pytester, *arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([sentence])
+    assert not list(pytester.path.glob("out/*"))
