@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from bench.analysis import Comparison, Estimate, Verdict, compare, judge, summarise
 from bench.errors import BenchError, ComparisonError, MeasurementError, StorageError, UnavailableError, UsageError
 from bench.options import Options, options_of
-from bench.records import Case, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
+from bench.records import Case, Check, CheckKind, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
 from bench.storage import load
 from bench.workers.step import Step
 
@@ -47,6 +47,8 @@ _LATE = {
 __all__ = [
     "BenchError",
     "Case",
+    "Check",
+    "CheckKind",
     "Comparison",
     "ComparisonError",
     "Estimate",

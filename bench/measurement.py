@@ -2,7 +2,7 @@
 
 ::
 
-    wave 1   hire | enrol each: build, first step, freeze, warm-up | round 1 | round 2 | ... | dismiss
+    wave 1   hire | enrol each: build, first step, check, freeze, warm-up | round 1 | round 2 | ... | dismiss
     wave 2   hire | ...
     round    [ C ][ A ][ B ]      one block of every case, order drawn from the plan's seed
     block    thaw | dropped step | samples | freeze
@@ -29,7 +29,7 @@ from bench.analysis.stopping import affordable_rounds, is_look, is_warm, may_lea
 from bench.errors import BenchError, MeasurementError, UnavailableError
 from bench.instruments.power import Panel
 from bench.metering import Meter, SampledMeter
-from bench.records import Case, Caveat, CaveatKind, Failure, Life, Plan, Proof, Sample, SampleKind, Skip, Trial
+from bench.records import Case, Caveat, CaveatKind, Check, Failure, Life, Plan, Proof, Sample, SampleKind, Skip, Trial
 from bench.records.power import PowerLog
 from bench.workers.crew import Crew, Worker, WorkerError, hire
 from bench.workers.messages import Block, Build, Built, Finish, Finished, Prepare, Prepared, Sealed
@@ -75,6 +75,8 @@ class _Dossier:
     lives: list[Life] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     proofs: tuple[Proof, ...] = ()
+    checks: list[Check] = field(default_factory=list)
+    check_s: float = 0.0  # what the latest checks took
     doubts: dict[CaveatKind, Caveat] = field(default_factory=dict)
     items: int | None = None
     block: Block | None = None  # set in the first wave, the same in all
@@ -99,6 +101,7 @@ class _Dossier:
             self.proofs,
             tuple(self.doubts.values()),
             self.failure,
+            tuple(self.checks),
         )
 
 
@@ -205,10 +208,15 @@ class GroupMeasurement:
             worker.kill()
 
     def _enrol(self, dossier: _Dossier, worker: Worker, wave: int) -> None:
-        """Build, take the first step, warm up; then wait, frozen."""
+        """Build, take the first step, check the results, warm up; then wait, frozen."""
         plan = self._plan
         request = Build(
-            dossier.case, source_of(dossier.case.workload.build), usable_cpus(), self._cache_folder(dossier), plan.seed
+            dossier.case,
+            source_of(dossier.case.workload.build),
+            usable_cpus(),
+            self._cache_folder(dossier),
+            plan.seed,
+            thorough=wave == 0,
         )
         built = worker.ask(request, Built, plan.build_limit_s)
         worker.freeze()
@@ -217,6 +225,8 @@ class GroupMeasurement:
         warm_up = self._warm_up(worker)
         dossier.items = built.items
         dossier.proofs = _worst(dossier.proofs, tuple(built.proofs))
+        dossier.checks += [replace(check, wave=wave) for check in built.checks]
+        dossier.check_s = built.check_s
         dossier.step_s = warm_up.step_s
         dossier.block = dossier.block or shape_block(plan, dossier.case.variant.device, warm_up.step_s)
         dossier.lives.append(
@@ -281,6 +291,7 @@ class GroupMeasurement:
         if not staff:
             return
         cold_s = sum(life.build_s + life.first_step_s for dossier in staff for life in dossier.lives)
+        cold_s += sum(dossier.check_s for dossier in staff)  # later waves take a quick look only
         self._rounds = affordable_rounds(self._plan, max(0.0, wave_s - cold_s), round_s)
         if self._rounds < self._plan.rounds:
             for dossier in staff:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 
 import torch
@@ -10,15 +9,20 @@ from torch import nn
 
 from bench import Proof, Step, Variant
 from suites.backends import Brief, Ready, find_backend
+from suites.checks import loss_checks, score_checks
 from suites.data import DataSet, Split, rotation
 from suites.evidence import onednn_proofs, placement_proofs
 from suites.operations import record
 from suites.placement import Placement
 from suites.recipe import Recipe, new_loss, new_optimizer
+from suites.reference import FindCurve, FindScores
+from suites.turns import Turns
 
 
-def training_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
+def training_step(variant: Variant, model: nn.Module, data: DataSet, find: FindCurve | None = None) -> Step:
     """One optimizer step of the recipe; the model is moved, and trained as the step runs.
+
+    ``find`` finds what its losses are checked against, see :mod:`suites.reference`; without it they are not.
 
     ::
 
@@ -33,7 +37,7 @@ def training_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
     model = placement.place_model(model).train()
     ready = find_backend(str(variant["backend"]))(model, Brief(variant, True, batches[0].images, data.train))
     optimizer, loss_of = new_optimizer(model, Recipe()), new_loss()
-    forward, arithmetic, turns = ready.forward, placement.arithmetic, itertools.cycle(batches)
+    forward, arithmetic, turns = ready.forward, placement.arithmetic, Turns(batches)
 
     def run() -> torch.Tensor:
         batch = next(turns)
@@ -44,11 +48,15 @@ def training_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
         optimizer.step()
         return loss
 
-    return Step(run, _batch(variant), _proofs(variant, placement, model, ready, batches[0], run))
+    proofs = _proofs(variant, placement, model, ready, batches[0], run)
+    checks = loss_checks(run, turns, model, optimizer, _batch(variant), find)
+    return Step(run, _batch(variant), proofs, checks)
 
 
-def inference_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
+def inference_step(variant: Variant, model: nn.Module, data: DataSet, find: FindScores | None = None) -> Step:
     """One forward pass without gradients, in evaluation mode, on one of several resident batches, in turn.
+
+    ``find`` finds what its scores are checked against, see :mod:`suites.reference`; without it they are not.
 
     Raises:
         UsageError: an axis value that the classifier does not know.
@@ -59,13 +67,15 @@ def inference_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
     model = placement.place_model(model).eval()
     ready = find_backend(str(variant["backend"]))(model, Brief(variant, False, batches[0].images, data.train))
     forward, arithmetic = ready.forward, placement.arithmetic
-    turns = itertools.cycle([batch.images for batch in batches])
+    turns = Turns([batch.images for batch in batches])
 
     def run() -> torch.Tensor:
         with torch.inference_mode(), arithmetic():
             return forward(next(turns))
 
-    return Step(run, _batch(variant), _proofs(variant, placement, model, ready, batches[0], run))
+    proofs = _proofs(variant, placement, model, ready, batches[0], run)
+    checks = score_checks(run, turns, placement.place_images, data.held_out, _batch(variant), find)
+    return Step(run, _batch(variant), proofs, checks)
 
 
 def _batch(variant: Variant) -> int:

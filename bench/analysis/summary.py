@@ -6,9 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.analysis.comparison import Comparison, Verdict, compare, judge
+from bench.analysis.correctness import (
+    Judgement,
+    accuracy,
+    agreement,
+    is_right,
+    judge_checks,
+    loss_difference,
+    score_error,
+)
 from bench.analysis.energy import TrialEnergy, compare_energy, energy_of
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
-from bench.analysis.quality import caveats
+from bench.analysis.quality import caveats, check_caveats
 from bench.errors import ComparisonError
 from bench.records import Case, Caveat, Plan, Run, Trial, Workload
 from bench.records.power import PowerLog
@@ -29,8 +38,18 @@ class Row:
     energy: TrialEnergy | None  # None where nothing was asked to be read
     energy_comparison: Comparison | None  # "speedup" here is how many times less energy per item
     energy_verdict: Verdict | None  # FASTER means less energy; None for estimates, which decide nothing
-    verdict: Verdict | None  # None as well where the case failed or its label was not honoured: such a row cannot win
+    verdict: Verdict | None  # None as well where the case failed, is wrong or is not what its label says
     caveats: tuple[Caveat, ...]
+    judgements: tuple[Judgement, ...] = ()  # of its results; none where nothing was checked
+    accuracy: Estimate | None = None
+    agreement: Estimate | None = None
+    score_error: Estimate | None = None
+    loss_difference: Estimate | None = None
+
+    @property
+    def right(self) -> bool:
+        """Whether no check of its results failed: only such a row can win."""
+        return is_right(self.judgements)
 
 
 @dataclass(frozen=True)
@@ -53,7 +72,11 @@ def summarise(run: Run) -> tuple[Group, ...]:
 
 def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[Row, ...]:
     baseline = trials[0]
-    sound = frozenset(trial.case for trial in trials if trial.honoured and trial.failure is None)
+    judged = {trial.case: judge_checks(trial, plan) for trial in trials}
+    checked = any(judged.values())
+    sound = frozenset(
+        trial.case for trial in trials if trial.honoured and is_right(judged[trial.case]) and trial.failure is None
+    )
     times = {trial.case: compare(trial, baseline, plan.confidence) for trial in trials[1:]}
     energies = {} if log is None else {trial.case: energy_of(trial, log, plan.confidence) for trial in trials}
     ratios = {} if log is None else _energy_ratios(trials, log, plan)
@@ -76,8 +99,14 @@ def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[
             verdict=verdicts.get(trial.case),
             caveats=(
                 *caveats(trial, times.get(trial.case), plan),
+                *check_caveats(trial, judged[trial.case], expected=checked),
                 *(energies[trial.case].caveats if trial.case in energies else ()),
             ),
+            judgements=judged[trial.case],
+            accuracy=accuracy(trial, plan.confidence),
+            agreement=agreement(trial, plan.confidence),
+            score_error=score_error(judged[trial.case]),
+            loss_difference=loss_difference(judged[trial.case]),
         )
         for trial in trials
     )
