@@ -150,7 +150,7 @@ WRONG: Mapping[CheckKind, str] = {
     CheckKind.SCORES: "its scores are {found} off {against} (relative RMSE, {n} {items}); {allowed} is allowed",
     CheckKind.TURNS: "its answers to {n} successive batches lie nearer to those of another batch",
     CheckKind.AGREEMENT: "it agrees with {against} on {found} of {n} {items}; {allowed} is asked for",
-    CheckKind.ACCURACY: "it gets {found} of {n} {items} wrong that {against} gets right; {allowed} is allowed",
+    CheckKind.ACCURACY: "it gets {found} of {n} {items} fewer right than {against}; {allowed} is allowed",
     CheckKind.LOSS: "its loss after {n} steps is {found} off that in {against}; {allowed} is allowed",
     CheckKind.UPDATE: "{n} steps moved its weights {found} more or less far than in {against}; {allowed} is allowed",
 }
