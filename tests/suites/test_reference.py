@@ -45,12 +45,12 @@ def test_the_model_itself_is_not_touched(digits):
 
 
 def test_a_slow_model_is_asked_for_fewer_images_and_steps(digits):
-    assert len(make_scores(Tiny(), digits.held_out, limit_s=0).indices) == 32
-    assert make_curve(Tiny(), digits, 4, limit_s=0).losses.shape == (6, 2)
+    assert len(make_scores(Tiny(), digits.held_out, limit_cpu_s=0).indices) == 32
+    assert make_curve(Tiny(), digits, 4, limit_cpu_s=0).losses.shape == (6, 2)
 
 
 def test_what_is_cut_holds_the_images_that_are_used_first(digits):
-    made = make_scores(Tiny(), digits.held_out, limit_s=0)
+    made = make_scores(Tiny(), digits.held_out, limit_cpu_s=0)
     first = rotation(digits.held_out, 32)[0].images
     assert torch.equal(digits.held_out.images[made.indices], first)
 
