@@ -132,7 +132,7 @@ def make_scores(model: nn.Module, held_out: Split, limit_cpu_s: float = _LIMIT_C
         exact = copy.deepcopy(model).to("cpu", precision).eval()
         images = held_out.images[order[:_CHUNK]].to(precision)
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), _strict_float32():
                 first, again = exact(images), exact(images)
         except Exception:  # a user's model may raise anything; FP32 it can do, that was looked at before
             if precision is torch.float32:
@@ -146,7 +146,7 @@ def make_scores(model: nn.Module, held_out: Split, limit_cpu_s: float = _LIMIT_C
 
 
 def make_curve(model: nn.Module, data: DataSet, batch: int, limit_cpu_s: float = _LIMIT_CPU_S) -> Curve:
-    """Several runs of the same few steps in strict FP32; fewer runs and steps of a model that is slow."""
+    """Several runs of the same few steps in strict FP32; fewer steps of a model that is slow."""
     batches = rotation(data.train, batch)
     start = {name: tensor.clone() for name, tensor in _state(model)}
     with _strict_float32(), torch.random.fork_rng(devices=[]):
@@ -174,9 +174,9 @@ def distance(model: nn.Module, start: Mapping[str, torch.Tensor]) -> float:
 def _scores_in_time(
     model: nn.Module, held_out: Split, order: torch.Tensor, precision: torch.dtype, limit_cpu_s: float
 ) -> torch.Tensor:
-    """Scores of the images in this order, [n, classes], for as many as the time allows."""
+    """Scores of the images in this order, [n, classes], for as many as the limit allows; always some."""
     begin, parts = time.process_time(), []
-    with torch.inference_mode():
+    with torch.inference_mode(), _strict_float32():
         for indices in torch.split(order, _CHUNK):
             parts.append(model(held_out.images[indices].to(precision)).to(precision).clone())
             if time.process_time() - begin > limit_cpu_s:
