@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from bench.analysis import Comparison, Estimate, Verdict, compare, is_look, judge, may_leave, summarise
 from bench.errors import BenchError, ComparisonError, MeasurementError, StorageError, UnavailableError, UsageError
 from bench.options import Options, options_of
-from bench.records import AXES, Case, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
+from bench.records import AXES, Case, Check, CheckKind, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
 from bench.selection import Selection, declare
 from bench.storage import load
 from bench.workers.step import Step
@@ -51,6 +51,8 @@ __all__ = [
     "AXES",
     "BenchError",
     "Case",
+    "Check",
+    "CheckKind",
     "Comparison",
     "ComparisonError",
     "Estimate",

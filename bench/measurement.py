@@ -2,7 +2,7 @@
 
 ::
 
-    wave 1   hire | enrol each: build, first step, freeze, warm-up | round 1 | round 2 | ... | dismiss
+    wave 1   hire | enrol each: build, first step, check, freeze, warm-up | round 1 | round 2 | ... | dismiss
     wave 2   hire | ...
     round    [ C ][ A ][ B ]      one block of every case, order drawn from the plan's seed
     block    thaw | dropped step | samples | freeze
@@ -37,7 +37,7 @@ from bench.analysis.stopping import (
 from bench.errors import BenchError, MeasurementError, UnavailableError
 from bench.instruments.power import Panel
 from bench.metering import Meter, SampledMeter
-from bench.records import Case, Caveat, CaveatKind, Failure, Life, Plan, Proof, Sample, SampleKind, Skip, Trial
+from bench.records import Case, Caveat, CaveatKind, Check, Failure, Life, Plan, Proof, Sample, SampleKind, Skip, Trial
 from bench.records.power import PowerLog
 from bench.records.trial import kind_of
 from bench.workers.crew import Crew, Worker, WorkerError, hire
@@ -88,6 +88,8 @@ class _Dossier:
     lives: list[Life] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     proofs: tuple[Proof, ...] = ()
+    checks: list[Check] = field(default_factory=list)
+    check_s: float = 0.0  # what the latest checks took
     doubts: dict[CaveatKind, Caveat] = field(default_factory=dict)
     items: int | None = None
     block: Block | None = None  # set in the first wave, the same in all
@@ -114,6 +116,7 @@ class _Dossier:
             self.proofs,
             tuple(self.doubts.values()),
             self.failure,
+            tuple(self.checks),
         )
 
 
@@ -208,7 +211,8 @@ class GroupMeasurement:
                 dossier.set_up_s = self._clock() - begin
             if wave == 0:
                 lives = [life for dossier in staff for life in dossier.lives]
-                self._rounds = self._affordable(cold_s=sum(life.build_s + life.first_step_s for life in lives))
+                cold_s = sum(life.build_s + life.first_step_s for life in lives)
+                self._rounds = self._affordable(cold_s + sum(dossier.check_s for dossier in staff))
             elif wave == 1:
                 self._rounds = self._affordable()
             if wave < 2:
@@ -237,10 +241,15 @@ class GroupMeasurement:
             worker.kill()
 
     def _enrol(self, dossier: _Dossier, worker: Worker, wave: int) -> None:
-        """Build, take the first step, warm up; then wait, frozen."""
+        """Build, take the first step, check the results, warm up; then wait, frozen."""
         plan = self._plan
         request = Build(
-            dossier.case, source_of(dossier.case.workload.build), usable_cpus(), self._cache_folder(dossier), plan.seed
+            dossier.case,
+            source_of(dossier.case.workload.build),
+            usable_cpus(),
+            self._cache_folder(dossier),
+            plan.seed,
+            thorough=wave == 0,
         )
         built = worker.ask(request, Built, plan.build_limit_s)
         worker.freeze()
@@ -249,6 +258,8 @@ class GroupMeasurement:
         warm_up = self._warm_up(worker)
         dossier.items = built.items
         dossier.proofs = _worst(dossier.proofs, tuple(built.proofs))
+        dossier.checks += [replace(check, wave=wave) for check in built.checks]
+        dossier.check_s = built.check_s
         dossier.step_s = warm_up.step_s
         shape = shape_latency_block if kind_of(dossier.case.workload) is SampleKind.LATENCY else shape_block
         dossier.block = dossier.block or shape(plan, dossier.case.variant.device, warm_up.step_s)
@@ -313,8 +324,8 @@ class GroupMeasurement:
     def _affordable(self, cold_s: float = 0.0) -> int:
         """The rounds of the coming waves, from what hiring and enrolling took last; no sample is looked at.
 
-        Asked in the first wave, whose cold set-up of ``cold_s`` in all the budget does not count, in the second, which
-        shows what a warm one takes, and at the look.
+        Asked in the first wave, of whose cold set-up and long checks ``cold_s`` in all is not counted, in the second,
+        which shows what later ones take, and at the look.
         """
         staff = self._staff()
         if not staff:

@@ -21,7 +21,7 @@ from bench.analysis import Gate, parse_gate
 from bench.axes import Axes, parse_axes
 from bench.errors import UsageError
 from bench.records import Plan
-from bench.records.plan import WORKER_STARTS
+from bench.records.plan import TOLERANCES, WORKER_STARTS
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,14 @@ def _power(text: str) -> str:
     return text
 
 
+def _tolerances(text: str) -> dict[str, float]:
+    """``"rmse_int8=0.3,agreement=90%"`` as fields of the plan."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(name in TOLERANCES and equals for name, equals, _ in pairs):
+        raise ValueError
+    return {name: _fraction(value) for name, _, value in pairs}
+
+
 def _start(text: str) -> str:
     if text not in WORKER_STARTS:
         raise ValueError
@@ -136,6 +144,11 @@ _PLAN_OPTIONS: Mapping[str, _Option] = {
         _fraction, "a fraction, like 1% or 0.01", "half-width wanted of a ratio's interval (default 1%%)"
     ),
     "band": _Option(_fraction, "a fraction, like 1% or 0.01", "differences that do not matter (default 1%%)"),
+    "tolerance": _Option(
+        _tolerances,
+        f"name=fraction, several joined by commas; the names are {', '.join(TOLERANCES)}",
+        "what right results may be off by: name=fraction,... (see the report for names and defaults)",
+    ),
     "seed": _Option(
         int, "a whole number", "seed of the block order and of torch in the workers (default: drawn, recorded)"
     ),
@@ -210,6 +223,7 @@ def read_options(config: pytest.Config) -> Options:
     _check_root(config, values.get("out"))
     plan_fields = {_FIELDS.get(name, name) for name in _PLAN_OPTIONS}
     plan_values = {name: value for name, value in values.items() if name in plan_fields}
+    plan_values.update(plan_values.pop("tolerance", {}))
     plan_values.setdefault("seed", random.SystemRandom().randrange(2**31))
     rest = {name: value for name, value in values.items() if name not in plan_fields}
     if "fail_on" in rest and "against" not in rest:

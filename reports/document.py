@@ -67,7 +67,7 @@ def compose(run: Run) -> Document:
         skips=skip_table(run.skips),
         self_check=self_check_table(run),
         environment=environment_table(run),
-        method=method_table(run.plan),
+        method=method_table(run.plan, checked=any(trial.checks for trial in run.trials)),
         cautions=(comparisons_said(run.plan), absolutes_said()),
         verdicts=tuple(_verdict(verdict, run) for verdict in Verdict),
         band=run.plan.band,

@@ -41,8 +41,8 @@ def sampling_share(run: Run) -> float | None:
     return max(shares, default=None)
 
 
-def method_table(plan: Plan) -> Table:
-    """How the run was measured: the plan's figures and what each means."""
+def method_table(plan: Plan, *, checked: bool = True) -> Table:
+    """How the run was measured: the plan's figures and what each means; ``checked`` if any results were."""
     starts = {
         "fork_server": "forked from a server that is itself fresh in each wave",
         "spawn": "a new interpreter for each case and wave",
@@ -69,6 +69,7 @@ def method_table(plan: Plan) -> Table:
             *_look(plan),
             ("noise band", f"±{percent(plan.band)}", "differences below this do not count"),
             ("precision asked for", f"±{percent(plan.precision)}", "of each speed-up, else its row says imprecise"),
+            *_tolerances(plan, checked=checked),
             ("order", f"seed {plan.seed}", "from which the order of every round is drawn"),
             (
                 "energy block",
@@ -87,6 +88,21 @@ def _look(plan: Plan) -> Iterator[tuple[str, str, str]]:
         if is_look(plan, waves):
             meaning = f"a case whose {level} interval is precise and clear leaves, and keeps that interval"
             yield "look", f"after {counted(waves, 'wave')}", meaning
+
+
+def _tolerances(plan: Plan, *, checked: bool) -> tuple[tuple[str, str, str], ...]:
+    """What results may be off by; for a run without checks, that it has none."""
+    if not checked:
+        reason = "its workloads have none, or it was measured before there were any: no accuracy, no error, no loss"
+        return (("checks of the results", "none", reason),)
+    errors = f"FP32 {plan.rmse_fp32:g}, TF32 {plan.rmse_tf32:g}, half {plan.rmse_half:g}, INT8 {plan.rmse_int8:g}"
+    losses = f"FP32 {percent(plan.loss_fp32)}, others {percent(plan.loss_half)}"
+    return (
+        ("error allowed", errors, "relative RMSE of the scores; beyond it a row is struck out"),
+        ("agreement asked for", f"≥ {percent(plan.agreement)}", "of the classes named, with those of the reference"),
+        ("accuracy may drop by", percent(plan.accuracy_drop), "of the held-out images, or one image"),
+        ("loss may be off by", losses, "and by four times the reference's own spread"),
+    )
 
 
 def _facts(title: str, facts: Iterable[tuple[str, str, str]]) -> Table:

@@ -81,6 +81,10 @@ def _of_row(group: Group, row: Row) -> Iterator[_Values]:
     yield {**case, **_break_even("break-even warm", items, row.break_even_warm, row.comparison)}
     yield {**case, **_metric("peak memory", "B", row.peak_memory)}
     yield from ({**case, **_tail(name, row)} for name in ("p90", "p99"))
+    yield {**case, **_metric("accuracy", "1", row.accuracy)}
+    yield {**case, **_metric("agreement", "1", row.agreement)}
+    yield {**case, **_metric("relative RMSE", "1", row.score_error)}
+    yield {**case, **_metric("loss difference", "1", row.loss_difference)}
     yield from ({**case, **metric} for metric in _energies(row))
 
 
@@ -193,7 +197,7 @@ def _status(stands: Standing) -> str:
 def _reason(row: Row, stands: Standing) -> str | None:
     if row.trial.failure is not None:
         return row.trial.failure.reason
-    return of_strike(row.trial) if stands is Standing.STRUCK else None
+    return of_strike(row.trial, row.caveats) if stands is Standing.STRUCK else None
 
 
 def _inert(text: str) -> str:

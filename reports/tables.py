@@ -10,7 +10,7 @@ from bench.analysis import BreakEven, EnergyEstimate, Estimate, Group, Row, Tail
 from bench.records import CaveatKind, Plan, Run, Skip
 from bench.records.workload import LATENCY
 from bench.units import quantity
-from reports.figures import DASH, Scale, bounds, column_scale, percent, ratio_scale, rounded
+from reports.figures import DASH, Scale, bounds, column_scale, percent, ratio_scale, rounded, scientific, share
 from reports.standing import Standing, standing
 from reports.text import listed, one_line, plain_lines
 from reports.wording import CAVEATS, ENERGY_VERDICTS, of_caveat, of_failure
@@ -112,6 +112,7 @@ def group_table(group: Group, title: str, plan: Plan) -> Table:
         **(_latencies(group) if group.workload.measures == LATENCY else _times(group)),
         Column("speedup", "speed-up", "× baseline", Align.RIGHT): lambda row: _speedup(row, ratios),
         Column("verdict", "verdict"): _verdict,
+        **_right_columns(group),
         Column("energy", "energy", f"{energies.unit}/{_one(group)}", Align.RIGHT): lambda row: _energy(row, energies),
         per_joule: lambda row: _saving(row, savings),
         Column("setup", "set-up", "cold / warm", Align.RIGHT): _set_up,
@@ -149,6 +150,18 @@ def _latencies(group: Group) -> dict[Column, Callable[[Row], Cell]]:
     for index, name in enumerate(names):
         column = Column(name, name, f"{scale.unit}, at most", Align.RIGHT)
         columns[column] = lambda row, index=index: _tail(row.tails[index] if row.tails else None, scale)  # type: ignore[misc]
+    return columns
+
+
+def _right_columns(group: Group) -> dict[Column, Callable[[Row], Cell]]:
+    """How right the results are: those figures that any case of the group has."""
+    columns: dict[Column, Callable[[Row], Cell]] = {}
+    if any(row.accuracy for row in group.rows):
+        columns[Column("accuracy", "accuracy", "", Align.RIGHT)] = _accuracy
+    if any(row.score_error for row in group.rows):
+        columns[Column("error", "error", "RMSE", Align.RIGHT)] = _error
+    if any(row.loss_difference for row in group.rows):
+        columns[Column("loss", "loss", "off by", Align.RIGHT)] = _loss
     return columns
 
 
@@ -261,6 +274,23 @@ def _one(group: Group) -> str:
     return "image" if group.workload.items == "images" else "item"
 
 
+def _accuracy(row: Row) -> Cell:
+    known = row.accuracy
+    if known is None:
+        return Cell(DASH, role=Role.MUTED)
+    in_percent = Scale("%", 0.01, 1)
+    return Cell(share(known.value), in_percent.interval(known.low, known.high))
+
+
+def _error(row: Row) -> Cell:
+    return Cell(DASH, role=Role.MUTED) if row.score_error is None else Cell(scientific(row.score_error.value))
+
+
+def _loss(row: Row) -> Cell:
+    known = row.loss_difference
+    return Cell(DASH, role=Role.MUTED) if known is None else Cell(f"{known.value * 100:+.1f}\u00a0%")
+
+
 def _verdict(row: Row) -> Cell:
     stands = standing(row)
     return Cell(stands.value, role=_ROLES[stands])
@@ -310,8 +340,7 @@ def _legend(group: Group, plan: Plan) -> str:
     return (
         f"Baseline: {one_line(group.baseline.variant.id)}. With each figure its {percent(plan.confidence)} interval "
         f"{evidence}; a speed-up above 1 is faster. Set-up (cold, then warm) lasts to the end of the first step."
-        f"{_latency_legend(group, plan)}"
-        f"{_energy_legend(group)}"
+        f"{_latency_legend(group, plan)}{_right_legend(group)}{_energy_legend(group)}"
     )
 
 
@@ -323,6 +352,22 @@ def _latency_legend(group: Group, plan: Plan) -> str:
         f"what they are at most, with {percent(plan.confidence)} confidence whatever the distribution; a dash says how "
         "many samples it takes, as far as slow ones come together."
     )
+
+
+def _right_legend(group: Group) -> str:
+    """What the figures of right results are figures of; nothing where there are none."""
+    accuracy = next((row.accuracy for row in group.rows if row.accuracy is not None), None)
+    loss = next((row.loss_difference for row in group.rows if row.loss_difference is not None), None)
+    against = listed(tuple(dict.fromkeys(j.check.against for row in group.rows for j in row.judgements)))
+    said = []
+    if accuracy is not None:
+        said.append(f"accuracy is that on {accuracy.n} held-out {one_line(group.workload.items)}")
+    if any(row.score_error for row in group.rows):
+        said.append(f"error is the relative RMSE of the scores against {against}")
+    if loss is not None:
+        said.append(f"loss is that after {loss.n} steps, beside {against} from the same start")
+    sentence = ", ".join(said)
+    return f" {sentence[:1].upper()}{sentence[1:]}." if said else ""
 
 
 def _energy_legend(group: Group) -> str:

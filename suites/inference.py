@@ -18,19 +18,19 @@ def cases(options: Options) -> tuple[Case, ...]:
 
 
 def prepare(*, data: str, model: str | None, shape: str, classes: int, backends: str = "") -> None:
-    """Check the parameters, cache the images, and train and cache the weights where they are not yet.
+    """Check the parameters, and cache the images, the trained weights and what results are checked against.
 
     Raises:
         UsageError: the data, the model, their fit or a backend is wrong; the message says what to change.
         UnavailableError: a package that the data needs is missing.
     """
-    from suites import subject
+    from suites import reference, subject
     from suites.backends import check_outside
 
     check_outside(backends)
     chosen = subject.Subject.of(data=data, model=model, shape=shape, classes=classes)
     subject.check(chosen, training=False)
-    subject.inference_model(chosen)
+    reference.prepare_scores(chosen)
 
 
 def build(variant: Variant, *, data: str, model: str | None, shape: str, classes: int, backends: str = "") -> Step:
@@ -40,7 +40,8 @@ def build(variant: Variant, *, data: str, model: str | None, shape: str, classes
         UsageError: an axis value that the classifier does not know.
         UnavailableError: this machine lacks the device or what the backend needs.
     """
-    from suites import steps, subject
+    from suites import reference, steps, subject
 
     chosen = subject.Subject.of(data=data, model=model, shape=shape, classes=classes)
-    return steps.inference_step(variant, subject.inference_model(chosen), subject.load_images(chosen), backends)
+    weights, images = subject.inference_model(chosen), subject.load_images(chosen)
+    return steps.inference_step(variant, weights, images, lambda: reference.find_scores(chosen), backends)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -12,16 +11,24 @@ from torch import nn
 from bench import Proof, Step, Variant
 from suites.backends import OUTSIDE_TORCH, Brief, Captured, NewWork, Ready, Work, as_placed, find_backend
 from suites.backends.runtimes import outside_proofs
+from suites.checks import loss_checks, score_checks
 from suites.data import DataSet, Split, rotation
 from suites.evidence import cudnn_proofs, onednn_proofs, placement_proofs, scaling_proofs
 from suites.loading import Feed
 from suites.operations import Operation, record
 from suites.placement import Placement
 from suites.recipe import Recipe, new_loss, new_optimizer
+from suites.reference import FindCurve, FindScores
+from suites.turns import Turns
 
 
 def training_step(
-    variant: Variant, model: nn.Module, data: DataSet, backends: str = "", feed: Iterator[Split] | None = None
+    variant: Variant,
+    model: nn.Module,
+    data: DataSet,
+    find: FindCurve | None = None,
+    backends: str = "",
+    feed: Iterator[Split] | None = None,
 ) -> Step:
     """One optimizer step of the recipe; the model is moved, and trained as the step runs.
 
@@ -30,8 +37,9 @@ def training_step(
         zero gradients | forward | loss | backward | optimizer step         on one of several resident batches, in turn
 
     With amp_fp16 the loss is scaled before backward, and the optimizer step includes unscaling, the check for overflow
-    and the next scale. ``feed`` gives the batches instead of those that lie ready. ``backends`` names backends from
-    outside this package.
+    and the next scale. ``find`` finds what its losses are checked against, see :mod:`suites.reference`; without it they
+    are not. ``backends`` names backends from outside this package. ``feed`` gives the batches instead of those that lie
+    ready; their order is its own, so that there is nothing to check the losses against.
 
     Raises:
         UsageError: an axis value that the classifier does not know.
@@ -42,8 +50,11 @@ def training_step(
     batches = _resident(placement, data.train, _batch(variant))
     model = placement.place_model(model).train()
     ready = find_backend(str(variant["backend"]), backends)(model, Brief(variant, True, batches[0].images, data.train))
-    new_work = _descent(ready, placement, new_optimizer(model, Recipe()), scaler)
-    return _step(variant, placement, model, ready, batches[0], new_work, feed or itertools.cycle(batches))
+    optimizer, turns = new_optimizer(model, Recipe()), Turns(batches)
+    captured = _captured(ready, batches[0], _descent(ready, placement, optimizer, scaler), feed or turns)
+    proofs = _proofs(variant, placement, model, ready, batches[0], captured)
+    checks = loss_checks(captured.run, turns, model, optimizer, _batch(variant), find if feed is None else None)
+    return Step(captured.run, _batch(variant), proofs, checks)
 
 
 def end_to_end_step(variant: Variant, model: nn.Module, data: DataSet, backends: str = "") -> Step:
@@ -59,7 +70,7 @@ def end_to_end_step(variant: Variant, model: nn.Module, data: DataSet, backends:
     """
     loaders = int(variant["loaders"])
     feed = Feed(Placement.of(variant), data.train, _batch(variant), loaders)
-    step = training_step(variant, model, data, backends, feed)
+    step = training_step(variant, model, data, None, backends, feed)
 
     def run() -> float:
         loss = step.run()
@@ -73,8 +84,13 @@ def end_to_end_step(variant: Variant, model: nn.Module, data: DataSet, backends:
     return replace(step, run=run, proofs=proofs, close=feed.close)
 
 
-def inference_step(variant: Variant, model: nn.Module, data: DataSet, backends: str = "") -> Step:
+def inference_step(
+    variant: Variant, model: nn.Module, data: DataSet, find: FindScores | None = None, backends: str = ""
+) -> Step:
     """One forward pass without gradients, in evaluation mode, on one of several resident batches, in turn.
+
+    ``find`` finds what its scores are checked against, see :mod:`suites.reference`; without it they are not.
+    ``backends`` names backends from outside this package.
 
     Raises:
         UsageError: an axis value that the classifier does not know.
@@ -93,7 +109,11 @@ def inference_step(variant: Variant, model: nn.Module, data: DataSet, backends: 
 
         return Work(run)
 
-    return _step(variant, placement, model, ready, batches[0], new_work, itertools.cycle(batches))
+    turns = Turns(batches)
+    captured = _captured(ready, batches[0], new_work, turns)
+    proofs = _proofs(variant, placement, model, ready, batches[0], captured)
+    checks = score_checks(captured.run, turns, placement.place_images, data.held_out, _batch(variant), find)
+    return Step(captured.run, _batch(variant), proofs, checks)
 
 
 def _descent(
@@ -132,22 +152,12 @@ def _descent(
     return new_work
 
 
-def _step(
-    variant: Variant,
-    placement: Placement,
-    model: nn.Module,
-    ready: Ready,
-    example: Split,
-    new_work: NewWork,
-    turns: Iterator[Split],
-) -> Step:
-    """The work as one callable, with its evidence: as it is, or taken over by the backend."""
-    if ready.capture is None:
-        run = _whole(new_work(turns))
-        captured = Captured(run, run)
-    else:
-        captured = ready.capture(new_work, example, turns)
-    return Step(captured.run, _batch(variant), _proofs(variant, placement, model, ready, example, captured))
+def _captured(ready: Ready, example: Split, new_work: NewWork, turns: Iterator[Split]) -> Captured:
+    """The work on the batches to come, as one callable: as it is, or taken over by the backend."""
+    if ready.capture is not None:
+        return ready.capture(new_work, example, turns)
+    run = _whole(new_work(turns))
+    return Captured(run, run)
 
 
 def _whole(work: Work) -> Callable[[], torch.Tensor]:

@@ -18,18 +18,19 @@ def cases(options: Options) -> tuple[Case, ...]:
 
 
 def prepare(*, data: str, model: str | None, shape: str, classes: int, backends: str = "") -> None:
-    """Check the parameters and cache the images.
+    """Check the parameters, and cache the images and what losses are checked against.
 
     Raises:
         UsageError: the data, the model, their fit or a backend is wrong; the message says what to change.
         UnavailableError: a package that the data needs is missing.
     """
-    from suites import subject
+    from suites import reference, subject
     from suites.backends import check_outside
 
     check_outside(backends)
     chosen = subject.Subject.of(data=data, model=model, shape=shape, classes=classes)
     subject.check(chosen, training=True)
+    reference.prepare_curve(chosen)
 
 
 def build(variant: Variant, *, data: str, model: str | None, shape: str, classes: int, backends: str = "") -> Step:
@@ -39,7 +40,8 @@ def build(variant: Variant, *, data: str, model: str | None, shape: str, classes
         UsageError: an axis value that the classifier does not know.
         UnavailableError: this machine lacks the device or what the backend needs.
     """
-    from suites import steps, subject
+    from suites import reference, steps, subject
 
     chosen = subject.Subject.of(data=data, model=model, shape=shape, classes=classes)
-    return steps.training_step(variant, subject.new_model(chosen), subject.load_images(chosen), backends)
+    fresh, images = subject.new_model(chosen), subject.load_images(chosen)
+    return steps.training_step(variant, fresh, images, lambda batch: reference.find_curve(chosen, batch), backends)

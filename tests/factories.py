@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from bench.records import (
     Case,
+    Check,
+    CheckKind,
     Environment,
     Life,
     Plan,
@@ -78,6 +80,29 @@ def make_trial(
         ),
         samples=make_samples(step_s, waves, rounds, wobble),
         proofs=tuple(proofs),
+    )
+
+
+def with_scores(trial: Trial, rmse: float, right: int | None = 355) -> Trial:
+    """The trial with the checks of inference: this error in each wave, so many of 360 images right (reference: 355)."""
+    waves = sorted({sample.wave for sample in trial.samples})
+    checks = [replace(Check.of(CheckKind.SCORES, 96, rmse, against="FP64"), wave=wave) for wave in waves]
+    checks.append(Check.of(CheckKind.TURNS, 3, rmse / 2, against="FP64"))
+    checks.append(Check.of(CheckKind.SCORES, 360, rmse, against="FP64"))
+    if right is not None:
+        checks.append(Check.of(CheckKind.AGREEMENT, 360, 360 - abs(355 - right), against="FP64"))
+        checks.append(Check.of(CheckKind.ACCURACY, 360, right, reference=355, against="FP64"))
+    return replace(trial, checks=tuple(checks))
+
+
+def with_losses(trial: Trial, loss: float, moved: float = 0.6) -> Trial:
+    """The trial with the checks of training, against a loss of 2.0 and weights moved by 0.6."""
+    return replace(
+        trial,
+        checks=(
+            Check.of(CheckKind.LOSS, 8, loss, reference=2.0, spread=0.05, against="FP32"),
+            Check.of(CheckKind.UPDATE, 8, moved, reference=0.6, spread=0.015, against="FP32"),
+        ),
     )
 
 

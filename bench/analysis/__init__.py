@@ -3,6 +3,7 @@
 from bench.analysis.between_runs import Change, Metric, RunComparison, compare_runs
 from bench.analysis.break_even import BreakEven
 from bench.analysis.comparison import Comparison, Verdict, compare, judge
+from bench.analysis.correctness import Judgement, judge_checks
 from bench.analysis.energy import EnergyEstimate, TrialEnergy
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
 from bench.analysis.gates import Gate, GateResult, judge_gates, parse_gate, passed
@@ -25,6 +26,7 @@ __all__ = [
     "Group",
     "Independence",
     "InputShare",
+    "Judgement",
     "Metric",
     "Noise",
     "Row",
@@ -39,6 +41,7 @@ __all__ = [
     "input_shares",
     "is_look",
     "judge",
+    "judge_checks",
     "judge_gates",
     "may_leave",
     "noises",

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from bench.analysis.estimates import block_seconds
 from bench.analysis.statistics import exponential, holm, median, sign_interval, sign_tail, t_interval, t_tail
 from bench.errors import ComparisonError
-from bench.records import Case, SampleKind, Trial
+from bench.records import Case, Trial
 
 #: Of the chance of missing (5 % at 95 % confidence) the look half-way may spend so much, on top of what the end
 #: spends: then all intervals together hold at least 93 %, whatever the spread and the ratio (Bonferroni's bound).
@@ -159,5 +159,5 @@ def _verdict(comparison: Comparison, different: bool, margin: float) -> Verdict:
 
 def ended_before(trial: Trial, baseline: Trial) -> bool:
     """Whether a trial has none of its baseline's last waves: it left, or was ended."""
-    ours, theirs = ({s.wave for s in one.samples if s.kind is SampleKind.TIMING} for one in (trial, baseline))
+    ours, theirs = ({s.wave for s in one.samples if s.kind is one.kind} for one in (trial, baseline))
     return max(ours, default=-1) < max(theirs, default=-1)

@@ -2,7 +2,8 @@
 
 Sources: Student's t (Student 1908, Biometrika 6); distribution-free interval of a median from order
 statistics (Thompson 1936, Ann. Math. Statist. 7; David & Nagaraja, Order Statistics, 2003, section 7.1);
-Holm's step-down procedure (Holm 1979, Scand. J. Statist. 6).
+Holm's step-down procedure (Holm 1979, Scand. J. Statist. 6); score interval of a proportion (Wilson 1927,
+J. Am. Stat. Assoc. 22; recommended for small samples by Brown, Cai & DasGupta 2001, Statist. Sci. 16).
 """
 
 from __future__ import annotations
@@ -57,6 +58,23 @@ def sign_interval(values: Sequence[float], confidence: float) -> Interval:
     if below < 0:
         return Interval(median(ordered), None, None)
     return Interval(median(ordered), ordered[below], ordered[n - 1 - below])
+
+
+def wilson_interval(successes: int, n: int, confidence: float) -> Interval:
+    """A proportion and its score interval, which stays between 0 and 1 and has a width even at 0 or n of n.
+
+    Raises:
+        ValueError: no trials, or more successes than trials.
+    """
+    if not 0 <= successes <= n or n == 0:
+        msg = f"{successes} of {n} is no proportion"
+        raise ValueError(msg)
+    z = statistics.NormalDist().inv_cdf((1 + confidence) / 2)
+    share = successes / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    # Rounding must not put the proportion itself outside its interval.
+    return Interval(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))
 
 
 def _special() -> Any:

@@ -7,10 +7,19 @@ from dataclasses import dataclass, replace
 
 from bench.analysis.break_even import BreakEven, break_even
 from bench.analysis.comparison import Comparison, Verdict, compare, judge
+from bench.analysis.correctness import (
+    Judgement,
+    accuracy,
+    agreement,
+    is_right,
+    judge_checks,
+    loss_difference,
+    score_error,
+)
 from bench.analysis.energy import TrialEnergy, compare_energy, energy_of
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
 from bench.analysis.independence import Independence, independence
-from bench.analysis.quality import caveats
+from bench.analysis.quality import caveats, check_caveats
 from bench.analysis.tails import Tail, tails
 from bench.errors import ComparisonError
 from bench.records import Case, Caveat, Plan, Run, Trial, Workload
@@ -32,11 +41,21 @@ class Row:
     energy: TrialEnergy | None  # None where nothing was asked to be read
     energy_comparison: Comparison | None  # "speedup" here is how many times less energy per item
     energy_verdict: Verdict | None  # FASTER means less energy; None for estimates, which decide nothing
-    verdict: Verdict | None  # None as well where the case failed or its label was not honoured: such a row cannot win
+    verdict: Verdict | None  # None as well where the case failed, is wrong or is not what its label says
     caveats: tuple[Caveat, ...]
     tails: tuple[Tail, ...] = ()  # of latency: single steps
     break_even_cold: BreakEven | None = None  # None for what is not FASTER: it never pays
     break_even_warm: BreakEven | None = None
+    judgements: tuple[Judgement, ...] = ()  # of its results; none where nothing was checked
+    accuracy: Estimate | None = None
+    agreement: Estimate | None = None
+    score_error: Estimate | None = None
+    loss_difference: Estimate | None = None
+
+    @property
+    def right(self) -> bool:
+        """Whether no check of its results failed: only such a row can win."""
+        return is_right(self.judgements)
 
 
 @dataclass(frozen=True)
@@ -66,7 +85,11 @@ def _group(workload: Workload, device: str, trials: tuple[Trial, ...], run: Run)
 
 def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[Row, ...]:
     baseline = trials[0]
-    sound = frozenset(trial.case for trial in trials if trial.honoured and trial.failure is None)
+    judged = {trial.case: judge_checks(trial, plan) for trial in trials}
+    checked = any(judged.values())
+    sound = frozenset(
+        trial.case for trial in trials if trial.honoured and is_right(judged[trial.case]) and trial.failure is None
+    )
     times = {trial.case: compare(trial, baseline, plan.confidence) for trial in trials[1:]}
     energies = {} if log is None else {trial.case: energy_of(trial, log, plan.confidence) for trial in trials}
     ratios = {} if log is None else _energy_ratios(trials, log, plan)
@@ -89,9 +112,15 @@ def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[
             verdict=verdicts.get(trial.case),
             caveats=(
                 *caveats(trial, times.get(trial.case), plan),
+                *check_caveats(trial, judged[trial.case], expected=checked),
                 *(energies[trial.case].caveats if trial.case in energies else ()),
             ),
             tails=tails(trial, plan.confidence),
+            judgements=judged[trial.case],
+            accuracy=accuracy(trial, plan.confidence),
+            agreement=agreement(trial, plan.confidence),
+            score_error=score_error(judged[trial.case]),
+            loss_difference=loss_difference(judged[trial.case]),
         )
         for trial in trials
     )

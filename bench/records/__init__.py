@@ -1,5 +1,6 @@
 """Frozen facts, standard library only. Nothing here computes a figure or chooses a word."""
 
+from bench.records.check import Check, CheckKind
 from bench.records.environment import Environment, Gpu
 from bench.records.plan import Plan
 from bench.records.run import SCHEMA, Run
@@ -15,6 +16,8 @@ __all__ = [
     "Case",
     "Caveat",
     "CaveatKind",
+    "Check",
+    "CheckKind",
     "EmptyStep",
     "Environment",
     "Failure",

@@ -7,12 +7,22 @@ from dataclasses import dataclass
 
 from bench.errors import UsageError
 
+TOLERANCES = (
+    "rmse_fp32",
+    "rmse_tf32",
+    "rmse_half",
+    "rmse_int8",
+    "agreement",
+    "accuracy_drop",
+    "loss_fp32",
+    "loss_half",
+)
 WORKER_STARTS = ("fork_server", "spawn", "in_process")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Defaults are the method's; times in seconds, ``band`` and ``tolerance`` as fractions.
+    """Defaults are the method's; times in seconds, ``band`` and tolerances as fractions.
 
     ::
 
@@ -45,6 +55,15 @@ class Plan:
     power: str = "auto"  # which sensors: see bench.instruments.panel
     energy_block_s: float = 1.25  # a counter speaks each 20 to 100 ms, and the first 0.1 s of a block is not used
     idle_s: float = 1.25  # contexts loaded, nothing running; before and after the energy blocks of a wave
+    # What a right result may be off by, by the variant's precision; the reasons stand in analysis/correctness.py.
+    rmse_fp32: float = 1e-4
+    rmse_tf32: float = 0.01
+    rmse_half: float = 0.05
+    rmse_int8: float = 0.2
+    agreement: float = 0.95  # fraction of items, at least
+    accuracy_drop: float = 0.01  # fraction of items, at most
+    loss_fp32: float = 0.05  # relative, of the loss after a few steps and of how far they moved the weights
+    loss_half: float = 0.1
 
     def __post_init__(self) -> None:
         if self.start not in WORKER_STARTS:
@@ -70,7 +89,7 @@ class Plan:
             if not (math.isfinite(value) and value > 0):
                 msg = f"{name} must be a positive number of seconds, not {value}"
                 raise UsageError(msg)
-        for name in ("warm_up_tolerance", "precision", "band"):
+        for name in ("warm_up_tolerance", "precision", "band", *TOLERANCES):
             value = getattr(self, name)
             if not 0 <= value < 1:
                 msg = f"{name} must be a fraction from 0 to below 1 (0.01 is one percent), not {value}"

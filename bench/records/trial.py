@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bench.errors import MeasurementError
+from bench.records.check import Check
 from bench.records.workload import LATENCY, Case, Workload
 
 #: No step is shorter than light takes for a third of a millimetre, or longer than eleven days.
@@ -84,6 +85,10 @@ class CaveatKind(enum.Enum):
     INTERRUPTED = "interrupted"  # figures: waves, planned
     CUT_TO_BUDGET = "cut_to_budget"  # figures: rounds, planned
     TWO_MODES = "two_modes"  # figures: low_s, high_s
+    # Of the results; check is a CheckKind's value.
+    WRONG_RESULT = "wrong_result"  # figures: check, found (or "none"), allowed, against, n, items
+    UNCHECKED = "unchecked"
+    LOOSELY_CHECKED = "loosely_checked"  # figures: precision
     # Of energy; component and gpu are names, source is a sensor's.
     NO_SENSOR = "no_sensor"  # figures: component, source, reason, fix
     WINDOW_TOO_SHORT = "window_too_short"  # figures: component, source, window_s, needed_s
@@ -158,6 +163,7 @@ class Trial:
     proofs: tuple[Proof, ...] = ()
     caveats: tuple[Caveat, ...] = ()
     failure: Failure | None = None
+    checks: tuple[Check, ...] = ()  # of all waves; what they must be stands in the plan
 
     def __post_init__(self) -> None:
         if self.items_per_step is not None and self.items_per_step < 1:

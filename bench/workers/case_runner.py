@@ -95,10 +95,13 @@ class CaseRunner:
         self._step, self._request = step, request
         flags, proofs = settings.read_back(variant)
         all_proofs = [*proofs, *step.proofs()]
+        begin = time.perf_counter()
+        checks = [*step.checks(request.thorough)]
+        check_s = time.perf_counter() - begin
         gc.collect()
         gc.freeze()
         limits.reset_peak_memory()
-        return Built(start, build_s, first.host_s, step.items, all_proofs, list(flags), pinned)
+        return Built(start, build_s, first.host_s, step.items, all_proofs, list(flags), pinned, checks, check_s)
 
     def _block(self, request: Block) -> Sealed:
         run = self._built().run

@@ -4,7 +4,7 @@
 
     conductor                                worker
     Prepare(target, parameters)       ->     Prepared
-    Build(case, ...)                  ->     Built        build and first step, timed apart
+    Build(case, ...)                  ->     Built        build and first step, timed apart; then checked
     Block(steps, samples, drop)       ->     Sealed       one for each block, those of the warm-up too
     Finish                            ->     Finished     peak memory; the worker then ends
     any of them                       ->     Trouble      instead of the answer
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bench.records import Case, Proof, Scalar
+from bench.records import Case, Check, Proof, Scalar
 
 
 class Prepare(msgspec.Struct, tag=True, frozen=True):
@@ -29,6 +29,7 @@ class Build(msgspec.Struct, tag=True, frozen=True):
     cpus: list[int] | None  # cores to be pinned to
     caches: str | None  # folder for compilers' caches: empty in the first wave
     seed: int
+    thorough: bool = True  # check the results at length, else with a quick look
 
 
 class Block(msgspec.Struct, tag=True, frozen=True):
@@ -54,6 +55,8 @@ class Built(msgspec.Struct, tag=True, frozen=True):
     proofs: list[Proof]
     settings: list[tuple[str, str]]
     pinned: bool
+    checks: list[Check] = []
+    check_s: float = 0.0
 
 
 class Sealed(msgspec.Struct, tag=True, frozen=True):

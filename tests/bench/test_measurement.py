@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import Case, Plan, Proof, UnavailableError, UsageError, Variant, Workload
+from bench import Case, Check, CheckKind, Plan, Proof, UnavailableError, UsageError, Variant, Workload
+from bench.analysis import judge_checks
+from bench.analysis.correctness import is_right
 from bench.analysis.stopping import affordable_rounds
 from bench.errors import MeasurementError
 from bench.measurement import GroupMeasurement, shape_block, shape_latency_block
@@ -325,3 +327,28 @@ def test_a_latency_block_has_enough_single_steps_and_not_too_many(device: str, s
 def test_a_workload_that_measures_something_else_is_refused() -> None:
     with pytest.raises(UsageError, match="choose throughput or latency"):
         Workload("inference", "suites.inference:build", measures="luck")
+
+
+def _looked(thorough: bool) -> tuple[Check, ...]:
+    return (Check.of(CheckKind.SCORES, 360 if thorough else 96, 1e-6),)
+
+
+def test_results_are_checked_at_length_in_the_first_wave_and_quickly_in_the_others(tmp_path: Path) -> None:
+    measurement, _ = _measure({NAMES[0]: Script(checks=_looked)}, Plan(waves=3, rounds=1), tmp_path, (A,))
+    assert [(check.wave, check.n) for check in measurement.trials[0].checks] == [(0, 360), (1, 96), (2, 96)]
+
+
+def test_a_wrong_result_in_any_wave_spoils_the_case(tmp_path: Path) -> None:
+    looks = iter([1e-6, 0.5, 1e-6])
+    script = Script(checks=lambda thorough: (Check.of(CheckKind.SCORES, 96, next(looks)),))
+    measurement, _ = _measure({NAMES[0]: script}, Plan(waves=3, rounds=1), tmp_path, (A,))
+    assert not is_right(judge_checks(measurement.trials[0], Plan()))
+
+
+def test_the_time_of_a_thorough_check_is_not_taken_from_the_rounds(tmp_path: Path) -> None:
+    rounds = []
+    for check_s in (0.0, 60.0):
+        scripts = {name: Script(step_s=0.5, checks=_looked, check_s=check_s) for name in NAMES}
+        measurement, _ = _measure(scripts, Plan(waves=2, rounds=50, budget_s=60.0), tmp_path)
+        rounds.append(len({(s.wave, s.round) for s in measurement.trials[0].samples}))
+    assert rounds == [14, 14]

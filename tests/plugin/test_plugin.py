@@ -138,6 +138,10 @@ def test_a_comparison_with_an_earlier_session_works_as_with_any_benchmark(pytest
     [
         ("--bench-budget=-3", "--bench-budget -3: that is not possible; give a positive number of seconds, like 150"),
         ("--bench-waves=0", "--bench-waves 0: that is not possible; give a whole number from 1, like 6"),
+        (
+            "--bench-tolerance=rmse=0.1",
+            "--bench-tolerance rmse=0.1: that is not possible; give name=fraction, *rmse_int8*",
+        ),
         ("--bench-band=half", "--bench-band half: that is not possible; give a fraction, like 1% or 0.01"),
         ("--bench-start=thread", "--bench-start thread: * give one of fork_server, spawn, in_process"),
         ("--bench-model=nonsense", "--bench-model nonsense: that is not possible; give module:factory"),
@@ -191,10 +195,14 @@ def test_a_model_that_cannot_be_measured_is_one_sentence_before_anything_is(
 
 def test_options_may_stand_in_the_project_file_and_the_command_line_wins(pytester: pytest.Pytester) -> None:
     _suite(pytester, "10")
-    pytester.makepyprojecttoml("[tool.joulemark]\nwaves = 3\nrounds = 50\nband = '2%'\n[tool.pytest.ini_options]\n")
+    pytester.makepyprojecttoml(
+        "[tool.joulemark]\nwaves = 3\nrounds = 50\nband = '2%'\ntolerance = 'rmse_int8=0.3,agreement=90%'\n"
+        "[tool.pytest.ini_options]\n"
+    )
     _run(pytester).assert_outcomes(passed=1)
     plan = _stored(pytester).plan
     assert (plan.waves, plan.rounds, plan.band) == (2, 3, 0.02)
+    assert (plan.rmse_int8, plan.agreement, plan.rmse_half) == (0.3, 0.9, 0.05)
 
 
 def test_an_unknown_setting_in_the_project_file_is_named(pytester: pytest.Pytester) -> None:

@@ -5,7 +5,7 @@ from bench.records import Case, Caveat, CaveatKind, Plan, Run, Skip, Variant
 from reports.document import compose
 from reports.figures import DASH
 from reports.tables import Role, Table, failure_table, group_table, skip_table
-from tests.factories import LATENCY, TRAINING, make_latencies, make_run, make_trial
+from tests.factories import LATENCY, TRAINING, make_latencies, make_run, make_trial, with_losses, with_scores
 from tests.reports.example import example_run, failed
 
 
@@ -121,3 +121,39 @@ def test_the_same_reason_to_skip_is_said_once_for_each_workload() -> None:
     (line,) = skip_table(skips).lines
     assert line.cells[0].text.startswith("training[cuda0-fp32-batch1], ")
     assert line.cells[0].text.endswith(" and 2 more")
+
+
+def test_accuracy_error_and_loss_are_columns_only_where_there_are_any() -> None:
+    training, inference = (
+        {column.key for column in section.table.columns} for section in compose(example_run()).sections
+    )
+    assert "loss" in training - inference
+    assert {"accuracy", "error"} <= inference - training
+    without = {column.key for column in table_of(make_run(make_trial())).columns}
+    assert without.isdisjoint({"accuracy", "error", "loss"})
+
+
+def test_accuracy_has_its_interval_and_the_error_its_power_of_ten() -> None:
+    checked, unchecked = with_scores(make_trial(), 6.1e-7), make_trial(threads=1)
+    table = table_of(make_run(checked, unchecked))
+    keys = [column.key for column in table.columns]
+    first, second = (dict(zip(keys, line.cells, strict=True)) for line in table.lines)
+    assert (first["accuracy"].text, first["accuracy"].detail) == ("98.6\u00a0%", "96.8–99.4")
+    assert first["error"].text == "6.1e-7"
+    assert (second["accuracy"].text, second["error"].text) == (DASH, DASH)
+    assert "on 360 held-out images" in table.legend
+    assert "against FP64" in table.legend
+
+
+def test_scores_without_labels_have_an_error_and_no_accuracy() -> None:
+    columns = {column.key for column in table_of(make_run(with_scores(make_trial(), 6.1e-7, None))).columns}
+    assert "error" in columns
+    assert "accuracy" not in columns
+
+
+def test_a_loss_is_shown_with_its_sign() -> None:
+    table = table_of(
+        make_run(with_losses(make_trial(TRAINING), 1.9), with_losses(make_trial(TRAINING, threads=1), 2.1))
+    )
+    assert [line["loss"] for line in texts(table).values()] == ["-5.0\u00a0%", "+5.0\u00a0%"]
+    assert "after 8 steps, beside FP32 from the same start" in table.legend
