@@ -35,7 +35,7 @@ from bench.workers.messages import (
 from bench.workers.step import Step
 
 #: Where compilers keep what they made; in the first wave these folders are empty, so that cold means cold.
-_CACHE_VARIABLES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH")
+_CACHE_VARIABLES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "JOULEMARK_CASE_CACHE")
 _DETAIL_LINES = 12
 
 

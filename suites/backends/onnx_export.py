@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from bench import UsageError
+from suites.backends.kept import kept
 from suites.backends.runtimes import find_runtime
 from suites.evidence import bits_kept
 
@@ -35,6 +36,10 @@ def exported(model: nn.Module, images: torch.Tensor, extra: str) -> bytes:
     """
     find_runtime("onnx", extra)
     find_runtime("onnxscript", extra)
+    return kept("exported.onnx", lambda: _export(model, images))
+
+
+def _export(model: nn.Module, images: torch.Tensor) -> bytes:
     if images.device.type != "cpu":
         model, images = copy.deepcopy(model).cpu(), images.cpu()
     try:

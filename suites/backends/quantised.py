@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import Proof, UsageError
+from suites.backends.kept import kept
 from suites.backends.onnx_export import INPUT
 from suites.backends.runtimes import find_runtime
 from suites.data import Split, rotation
@@ -37,6 +38,12 @@ def quantised(model: bytes, calibration: Split, batch: int, extra: str) -> tuple
     """
     tools = find_runtime("onnxruntime.quantization", extra)
     reader = _Reader(calibration, batch)
+    data = kept("quantised.onnx", lambda: _quantise(model, reader, tools, extra))
+    images = int(kept("calibration_images", lambda: str(reader.images).encode()))
+    return data, calibration_proof(images, len(calibration))
+
+
+def _quantise(model: bytes, reader: _Reader, tools: Any, extra: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder, _quiet():
         given, prepared, target = (Path(folder) / f"{name}.onnx" for name in ("given", "prepared", "quantised"))
         given.write_bytes(model)
@@ -59,7 +66,7 @@ def quantised(model: bytes, calibration: Split, batch: int, extra: str) -> tuple
             reason = " ".join(str(error).split())[:200]
             msg = f"the model cannot be quantised ({type(error).__name__}: {reason}); use precision fp32"
             raise UsageError(msg) from error
-        return target.read_bytes(), calibration_proof(reader.images, len(calibration))
+        return target.read_bytes()
 
 
 def calibration_proof(images: int, available: int) -> Proof:

@@ -316,7 +316,7 @@ def test_a_latency_workload_is_measured_in_blocks_of_single_steps(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("device", "step_s", "samples"),
-    [("cpu", 0.02, 50), ("cpu", 2.0, 50), ("cpu", 0.0005, 100), ("cuda:0", 0.002, 250), ("cuda:0", 1e-4, 500)],
+    [("cpu", 0.02, 50), ("cpu", 2.0, 50), ("cpu", 0.0002, 100), ("cuda:0", 0.002, 250), ("cuda:0", 1e-4, 500)],
 )
 def test_a_latency_block_has_enough_single_steps_and_not_too_many(device: str, step_s: float, samples: int) -> None:
     block = shape_latency_block(Plan(), device, step_s)
@@ -350,5 +350,5 @@ def test_the_time_of_a_thorough_check_is_not_taken_from_the_rounds(tmp_path: Pat
     for check_s in (0.0, 60.0):
         scripts = {name: Script(step_s=0.5, checks=_looked, check_s=check_s) for name in NAMES}
         measurement, _ = _measure(scripts, Plan(waves=2, rounds=50, budget_s=60.0), tmp_path)
-        rounds.append(len({(s.wave, s.round) for s in measurement.trials[0].samples}))
-    assert rounds == [14, 14]
+        rounds.append(len({(s.wave, s.round) for s in measurement.trials[0].samples if s.wave == 0}))
+    assert rounds == [7, 7]

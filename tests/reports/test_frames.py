@@ -36,7 +36,7 @@ def test_every_case_has_every_metric_in_si_units() -> None:
     table = frame(example_run())
     measured = table[table["status"] != "skipped"]
     assert list(table.columns) == list(COLUMNS)
-    assert set(measured.groupby(["workload", "case"]).size()) == {20}
+    assert set(measured.groupby(["workload", "case"]).size()) == {24}
     assert set(measured["unit"]) == {"s", "images/s", "images", "1", "B", "J", "W", "J·s"}
     assert measured.loc[measured["metric"] == "peak memory", "value"].max() == 400 * 2**20
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from bench import UsageError, Variant
-from suites.backends import OUTSIDE_TORCH, Brief, Ready, as_placed, find_backend, openvino
+from suites.backends import OUTSIDE_TORCH, Brief, Captured, Ready, as_placed, find_backend, openvino
 from suites.backends.onnx_export import exported
 from suites.backends.onnxruntime import Maker, runtime_proofs
 from suites.backends.providers import CPU, Setting
@@ -190,7 +190,8 @@ def _proofs_of_eager(variant, model, digits):
 
     batch = rotation(digits.held_out, 4, count=1)[0]
     ready = Ready(model, lambda _: ())
-    return _proofs(variant, Placement.of(Variant.of()), model, ready, batch, lambda: model(batch.images))
+    work = Captured(lambda: model(batch.images), lambda: model(batch.images))
+    return _proofs(variant, Placement.of(Variant.of()), model, ready, batch, work)
 
 
 def test_a_model_that_is_not_quantised_is_not_called_int8(digits):
