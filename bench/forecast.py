@@ -48,7 +48,7 @@ def _group_s(group: Sequence[Case], plan: Plan) -> float:
     warm_s = sum(max(_LEAST_WARM_S, _WARM_SHARE * each) for each in cold_s)
     rounds_s = (plan.rounds or MOST_ROUNDS) * sum(_block_s(case, plan) for case in group)
     wave_s = _WAVE_START_S + _WARM_UP_S * len(group) + rounds_s
-    return sum(cold_s) + (plan.waves - 1) * warm_s + min(plan.budget_s, plan.waves * wave_s)
+    return sum(cold_s) + (plan.waves - 1) * warm_s + min(plan.group_budget_s(len(group)), plan.waves * wave_s)
 
 
 def _block_s(case: Case, plan: Plan) -> float:

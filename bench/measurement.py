@@ -335,7 +335,7 @@ class GroupMeasurement:
         overhead_s = self._hire_s + sum(dossier.set_up_s for dossier in staff) - cold_s
         if self._meter.measures:
             overhead_s += self._energy_round_s(staff)
-        rounds = affordable_rounds(self._plan, max(0.0, overhead_s), round_s)
+        rounds = affordable_rounds(self._plan, len(self._dossiers), max(0.0, overhead_s), round_s)
         for dossier, stride in zip(staff, chosen, strict=True):
             dossier.stride = min(stride, max(1, rounds // LEAST_ROUNDS))
         return rounds

@@ -139,7 +139,11 @@ _PLAN_OPTIONS: Mapping[str, _Option] = {
         "a whole number from 1, like 10",
         "interleaved rounds per wave, at most (default: as many as the budget affords)",
     ),
-    "budget": _Option(_seconds, "a positive number of seconds, like 150", "seconds per group (default 150)"),
+    "budget": _Option(
+        _seconds,
+        "a positive number of seconds, like 150",
+        "seconds per group (default 60, and 15 for each of its cases)",
+    ),
     "precision": _Option(
         _fraction, "a fraction, like 1% or 0.01", "half-width wanted of a ratio's interval (default 1%%)"
     ),

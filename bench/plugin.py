@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +215,7 @@ def _announce(config: pytest.Config, measuring: Session) -> None:
     what = (
         f"{_counted(cases, 'case')} in {_counted(groups, 'group')}, "
         f"{_counted(plan.waves, 'wave')} of {_rounds(plan)}, "
-        f"about {plan.budget_s:.0f} s a group at most (and set-up)"
+        f"about {_budget(measuring.groups, plan)} s a group at most (and set-up)"
     )
     minutes = max(1, math.ceil(forecast_s(measuring.groups, plan) / 60))
     _say(
@@ -257,6 +257,11 @@ def _say(config: pytest.Config, sentences: Sequence[str]) -> None:
     reporter.ensure_newline()
     for sentence in sentences:
         reporter.write_line(f"joulemark: {sentence}")
+
+
+def _budget(groups: Iterable[Sequence[Case]], plan: Plan) -> str:
+    budgets = sorted({round(plan.group_budget_s(len(group))) for group in groups})
+    return f"{budgets[0]} to {budgets[-1]}" if len(budgets) > 1 else str(budgets[0])
 
 
 def _rounds(plan: Plan) -> str:

@@ -163,7 +163,7 @@ class Session:
         if self.options.self_check is None or cases[0] is not baseline:
             return cases, plan
         copies = COPIES[self.options.self_check]
-        budget_s = plan.budget_s * (1 if copies == 1 else (len(cases) + copies) / len(cases))
+        budget_s = plan.group_budget_s(len(cases)) * (1 if copies == 1 else (len(cases) + copies) / len(cases))
         return [*cases, *(replace(baseline, copy=n + 1) for n in range(copies))], replace(plan, budget_s=budget_s)
 
     def _keep(self, measurement: GroupMeasurement) -> None:

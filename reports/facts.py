@@ -64,7 +64,11 @@ def method_table(plan: Plan, *, checked: bool = True) -> Table:
                 f"≤ {quantity(plan.warm_up_s, 's')}",
                 f"until stretches agree within {percent(plan.warm_up_tolerance)}",
             ),
-            ("budget", _length(plan.budget_s), "of measuring for each group"),
+            (
+                "budget",
+                "by its cases" if plan.budget_s is None else _length(plan.budget_s),
+                "of measuring for each group",
+            ),
             ("confidence", percent(plan.confidence), "of each interval; of all claims of a table together, by Holm"),
             *_look(plan),
             ("noise band", f"±{percent(plan.band)}", "differences below this do not count"),

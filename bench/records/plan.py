@@ -17,6 +17,8 @@ TOLERANCES = (
     "loss_fp32",
     "loss_half",
 )
+#: Starting workers is paid once a wave, setting one up for each case.
+_BUDGET_S, _BUDGET_PER_CASE_S = 60.0, 15.0
 WORKER_STARTS = ("fork_server", "spawn", "in_process")
 
 
@@ -38,7 +40,7 @@ class Plan:
 
     waves: int = 6
     rounds: int | None = None  # in a wave, at most; None: as many as the budget affords
-    budget_s: float = 150.0  # measuring time of a group, set-up of the first wave apart
+    budget_s: float | None = None  # measuring time of a group, set-up of the first wave apart; None: by its cases
     block_s: float = 0.02  # on a CPU; a CUDA block lasts at least cuda_block_s
     cuda_block_s: float = 0.5
     sample_s: float = 0.01
@@ -86,7 +88,7 @@ class Plan:
             "idle_s",
         ):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
+            if value is not None and not (math.isfinite(value) and value > 0):
                 msg = f"{name} must be a positive number of seconds, not {value}"
                 raise UsageError(msg)
         for name in ("warm_up_tolerance", "precision", "band", *TOLERANCES):
@@ -97,6 +99,10 @@ class Plan:
         if not 0.5 <= self.confidence < 1:
             msg = f"confidence must be from 0.5 to below 1, not {self.confidence}"
             raise UsageError(msg)
+
+    def group_budget_s(self, cases: int) -> float:
+        """Seconds of measuring for a group of so many cases: 150 for six, unless the plan says otherwise."""
+        return _BUDGET_S + _BUDGET_PER_CASE_S * cases if self.budget_s is None else self.budget_s
 
     def block_length_s(self, device: str) -> float:
         """How long a block on this device lasts at least."""

@@ -275,7 +275,13 @@ def test_rounds_are_cut_to_what_the_budget_affords_and_the_rows_say_so(tmp_path:
 def test_the_affordable_rounds_are_simple_arithmetic(
     budget_s: float, overhead_s: float, round_s: float, rounds: int
 ) -> None:
-    assert affordable_rounds(Plan(waves=6, rounds=10, budget_s=budget_s), overhead_s, round_s) == rounds
+    assert affordable_rounds(Plan(waves=6, rounds=10, budget_s=budget_s), 6, overhead_s, round_s) == rounds
+
+
+@pytest.mark.parametrize(("cases", "budget_s"), [(2, 90), (6, 150), (12, 240)])
+def test_a_budget_that_nobody_names_grows_with_the_cases(cases: int, budget_s: float) -> None:
+    assert Plan().group_budget_s(cases) == budget_s
+    assert Plan(budget_s=30.0).group_budget_s(cases) == 30.0
 
 
 def test_a_dishonoured_label_in_any_wave_spoils_the_case(tmp_path: Path) -> None:
