@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from bench.analysis import Comparison, Estimate, Verdict, compare, is_look, judge, may_leave, summarise
 from bench.errors import BenchError, ComparisonError, MeasurementError, StorageError, UnavailableError, UsageError
+from bench.instruments.spans import span
 from bench.options import Options, options_of
 from bench.records import Case, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
 from bench.storage import load
@@ -34,12 +35,14 @@ from bench.workers.step import Step
 
 if TYPE_CHECKING:
     from bench.energy import energy_window
+    from bench.instruments.nvtx import annotated
     from bench.measurement import GroupMeasurement, Progress, prepare
 
 #: Public names that bring the instruments with them: loaded when asked for, so that reading a run stays quick.
 _LATE = {
     "GroupMeasurement": "bench.measurement",
     "Progress": "bench.measurement",
+    "annotated": "bench.instruments.nvtx",
     "energy_window": "bench.energy",
     "prepare": "bench.measurement",
 }
@@ -66,6 +69,7 @@ __all__ = [
     "Variant",
     "Verdict",
     "Workload",
+    "annotated",
     "compare",
     "energy_window",
     "expand",
@@ -75,6 +79,7 @@ __all__ = [
     "may_leave",
     "options_of",
     "prepare",
+    "span",
     "summarise",
 ]
 

@@ -32,6 +32,7 @@ class Options:
     model: str | None = None  # "module:factory"; None for the shipped ResNet-18
     input_shape: tuple[int, int, int] = (3, 32, 32)
     classes: int = 10
+    case: str | None = None  # the only one to be measured; None for all that are selected
 
 
 #: Where the plugin keeps the options of a session.
@@ -92,6 +93,12 @@ def _start(text: str) -> str:
     return text
 
 
+def _switch(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ValueError
+    return text.lower() == "true"
+
+
 def _factory(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", text):
         raise ValueError
@@ -102,6 +109,7 @@ class _Option(NamedTuple):
     parse: Callable[[str], Any]
     example: str  # completes the sentence "give ..."
     help: str
+    flag: bool = False  # stands alone on the command line, true or false in pyproject.toml
 
 
 _PLAN_OPTIONS: Mapping[str, _Option] = {
@@ -124,9 +132,16 @@ _PLAN_OPTIONS: Mapping[str, _Option] = {
         "auto, off, nvml[:INDEX,...], rapl or tdp:WATTS",
         "what to read energy by: auto, off, nvml[:INDEX,...], rapl, tdp:WATTS, joined by + (default auto)",
     ),
+    "phases": _Option(
+        _switch, "true or false", "time each phase of a step as well, in a pass of its own (budget apart)", flag=True
+    ),
+    "profile": _Option(
+        _switch, "true or false", "record a few steps of each case with PyTorch's profiler (budget apart)", flag=True
+    ),
     "start": _Option(_start, "one of " + ", ".join(WORKER_STARTS), "how workers are started (default fork_server)"),
 }
 _SUITE_OPTIONS: Mapping[str, _Option] = {
+    "case": _Option(str, "a case's name", "measure this case alone, by its full name: inference[cpu-fp32]"),
     "out": _Option(Path, "a folder", "folder for runs and reports (default out/)"),
     "data": _Option(
         str, "a data set", "digits, mnist, medmnist:NAME or synthetic:CxHxW for the shipped suites (default digits)"
@@ -144,7 +159,8 @@ def add_options(parser: pytest.Parser) -> None:
     """Declare ``--bench-*``."""
     group = parser.getgroup("joulemark", "joulemark: benchmarks of deep-learning classifiers")
     for name, option in _ALL.items():
-        group.addoption(f"--bench-{name}", metavar=name.upper(), default=None, help=option.help)
+        shape: dict[str, Any] = {"action": "store_true"} if option.flag else {"metavar": name.upper()}
+        group.addoption(f"--bench-{name}", default=None, help=option.help, **shape)
 
 
 def read_options(config: pytest.Config) -> Options:

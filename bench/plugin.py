@@ -7,6 +7,7 @@ reads its own trial and replays it into pytest-benchmark.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,22 @@ def _once(session: Session, case: Case, benchmark: Any) -> None:
         pytest.skip(str(error))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect all but the one case that ``--bench-case`` names."""
+    wanted = _options(config).case
+    if wanted is None:
+        return
+    named = {item: case.name for item in items if (case := _case_of(item)) is not None}
+    kept = [item for item in items if named.get(item) == wanted]
+    if not kept:
+        near = difflib.get_close_matches(wanted, named.values(), 3, 0.3)
+        there = f"there are {', '.join(near)}" if near else "no case was collected at all"
+        msg = f"--bench-case {wanted}: no such case; {there}"
+        raise pytest.UsageError(msg)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     """Before the first test: find the cases, check and prepare everything, say what will be done."""
@@ -150,7 +167,10 @@ def _options(config: pytest.Config) -> Options:
 
 def _session(config: pytest.Config) -> Session:
     if SESSION not in config.stash:
-        config.stash[SESSION] = Session(_options(config), quiet=config.option.verbose < 0)
+        try:
+            config.stash[SESSION] = Session(_options(config), quiet=config.option.verbose < 0)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from error
     return config.stash[SESSION]
 
 
@@ -186,6 +206,11 @@ def _announce(config: pytest.Config, measuring: Session) -> None:
         f"{_counted(plan.waves, 'wave')} of {_rounds(plan)}, "
         f"about {plan.budget_s:.0f} s a group at most (and set-up); seed {plan.seed}"
     )
+    if measuring.profiler is not None:
+        reporter.write_line(
+            f"joulemark: {measuring.profiler} is attached: ranges are shown, workers are spawned so that it sees them, "
+            "and no verdict will be given"
+        )
     reporter.write_line("joulemark: preparing data and models; what takes long is kept for the next run")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from bench import Proof, Step, Variant
+from bench import Proof, Step, Variant, span
 from suites.backends import Brief, Ready, find_backend
 from suites.data import DataSet, Split, rotation
 from suites.evidence import onednn_proofs, placement_proofs
@@ -36,12 +36,18 @@ def training_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
     forward, arithmetic, turns = ready.forward, placement.arithmetic, itertools.cycle(batches)
 
     def run() -> torch.Tensor:
-        batch = next(turns)
+        with span("data"):
+            batch = next(turns)
         optimizer.zero_grad(set_to_none=True)
         with arithmetic():
-            loss: torch.Tensor = loss_of(forward(batch.images), batch.labels)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+            with span("forward"):
+                scores = forward(batch.images)
+            with span("loss"):
+                loss: torch.Tensor = loss_of(scores, batch.labels)
+        with span("backward"):
+            loss.backward()  # type: ignore[no-untyped-call]
+        with span("optimizer"):
+            optimizer.step()
         return loss
 
     return Step(run, _batch(variant), _proofs(variant, placement, model, ready, batches[0], run))
@@ -62,8 +68,10 @@ def inference_step(variant: Variant, model: nn.Module, data: DataSet) -> Step:
     turns = itertools.cycle([batch.images for batch in batches])
 
     def run() -> torch.Tensor:
-        with torch.inference_mode(), arithmetic():
-            return forward(next(turns))
+        with span("data"):
+            images = next(turns)
+        with span("forward"), torch.inference_mode(), arithmetic():
+            return forward(images)
 
     return Step(run, _batch(variant), _proofs(variant, placement, model, ready, batches[0], run))
 

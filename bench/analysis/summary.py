@@ -10,7 +10,7 @@ from bench.analysis.energy import TrialEnergy, compare_energy, energy_of
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
 from bench.analysis.quality import caveats
 from bench.errors import ComparisonError
-from bench.records import Case, Caveat, Plan, Run, Trial, Workload
+from bench.records import Case, Caveat, CaveatKind, Plan, Run, Trial, Workload
 from bench.records.power import PowerLog
 
 
@@ -29,7 +29,7 @@ class Row:
     energy: TrialEnergy | None  # None where nothing was asked to be read
     energy_comparison: Comparison | None  # "speedup" here is how many times less energy per item
     energy_verdict: Verdict | None  # FASTER means less energy; None for estimates, which decide nothing
-    verdict: Verdict | None  # None as well where the case failed or its label was not honoured: such a row cannot win
+    verdict: Verdict | None  # None as well where the case failed, ran under a profiler or its label was not honoured
     caveats: tuple[Caveat, ...]
 
 
@@ -53,7 +53,7 @@ def summarise(run: Run) -> tuple[Group, ...]:
 
 def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[Row, ...]:
     baseline = trials[0]
-    sound = frozenset(trial.case for trial in trials if trial.honoured and trial.failure is None)
+    sound = frozenset(trial.case for trial in trials if _sound(trial))
     times = {trial.case: compare(trial, baseline, plan.confidence) for trial in trials[1:]}
     energies = {} if log is None else {trial.case: energy_of(trial, log, plan.confidence) for trial in trials}
     ratios = {} if log is None else _energy_ratios(trials, log, plan)
@@ -81,6 +81,16 @@ def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[
         )
         for trial in trials
     )
+
+
+def _sound(trial: Trial) -> bool:
+    """Whether verdicts may rest on a trial: not on one that failed, is mislabelled, or ran under a profiler."""
+    return trial.honoured and trial.failure is None and not is_profiled(trial)
+
+
+def is_profiled(trial: Trial) -> bool:
+    """Whether a profiler was attached while it was measured."""
+    return any(caveat.kind is CaveatKind.PROFILED for caveat in trial.caveats)
 
 
 def _verdicts(

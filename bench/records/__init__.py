@@ -2,6 +2,7 @@
 
 from bench.records.environment import Environment, Gpu
 from bench.records.plan import Plan
+from bench.records.profile import Capture, DeviceWork, Hotspot, PhaseBlock, Profile, RangeTime, SpotKind
 from bench.records.run import SCHEMA, Run
 from bench.records.trial import Caveat, CaveatKind, Failure, Life, Proof, Sample, SampleKind, Skip, Trial
 from bench.records.variant import AXES, AxisValue, Variant, expand
@@ -11,20 +12,27 @@ __all__ = [
     "AXES",
     "SCHEMA",
     "AxisValue",
+    "Capture",
     "Case",
     "Caveat",
     "CaveatKind",
+    "DeviceWork",
     "Environment",
     "Failure",
     "Gpu",
+    "Hotspot",
     "Life",
+    "PhaseBlock",
     "Plan",
+    "Profile",
     "Proof",
+    "RangeTime",
     "Run",
     "Sample",
     "SampleKind",
     "Scalar",
     "Skip",
+    "SpotKind",
     "Trial",
     "Variant",
     "Workload",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bench.errors import MeasurementError
+from bench.records.profile import PhaseBlock, Profile
 from bench.records.workload import Case
 
 #: No step is shorter than light takes for a third of a millimetre, or longer than eleven days.
@@ -65,6 +66,8 @@ class CaveatKind(enum.Enum):
     INTERRUPTED = "interrupted"  # figures: waves, planned
     CUT_TO_BUDGET = "cut_to_budget"  # figures: rounds, planned
     TWO_MODES = "two_modes"  # figures: low_s, high_s
+    PROFILED = "profiled"  # figures: profiler
+    NOT_INSPECTED = "not_inspected"  # figures: reason
     # Of energy; component and gpu are names, source is a sensor's.
     NO_SENSOR = "no_sensor"  # figures: component, source, reason, fix
     WINDOW_TOO_SHORT = "window_too_short"  # figures: component, source, window_s, needed_s
@@ -139,6 +142,8 @@ class Trial:
     proofs: tuple[Proof, ...] = ()
     caveats: tuple[Caveat, ...] = ()
     failure: Failure | None = None
+    phases: tuple[PhaseBlock, ...] = ()  # of each wave, where they were asked for
+    profile: Profile | None = None
 
     def __post_init__(self) -> None:
         if self.items_per_step is not None and self.items_per_step < 1:
