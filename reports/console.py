@@ -45,6 +45,9 @@ def _document(document: Document, width: int) -> Iterator[Text]:
     for section in document.sections:
         yield Text()
         yield from _table(section.table, width)
+    for table in (*(table for section in document.sections for table in section.time), *document.captures):
+        yield Text()
+        yield from _table(table, width)
     if document.skips.lines:
         yield Text()
         yield from _skips(document.skips, width)

@@ -10,6 +10,7 @@ from bench.records import Run
 from bench.units import quantity
 from reports.facts import environment_table, method_table
 from reports.figures import DASH, duration
+from reports.profile import capture_tables, time_tables
 from reports.summary import Headline, headline, summarised, titles
 from reports.tables import Table, failure_table, group_table, skip_table
 from reports.text import one_line
@@ -23,6 +24,8 @@ class Section:
     group: Group
     headline: Headline
     table: Table
+    time: tuple[Table, ...] = ()  # where it goes, where that was recorded
+    confidence: float = 0.95
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Document:
     sections: tuple[Section, ...]
     failures: Table
     skips: Table
+    captures: tuple[Table, ...]
     environment: Table
     method: Table
     cautions: tuple[str, ...]  # what must be known before a figure is quoted
@@ -42,8 +46,11 @@ class Document:
     band: float
 
 
-def compose(run: Run) -> Document:
-    """The document of a run; the same run gives the same document, wherever it was read from."""
+def compose(run: Run, between: tuple[str, str] | None = None) -> Document:
+    """The document of a run; the same run gives the same document, wherever it was read from.
+
+    ``between`` names two cases whose times are set side by side; by default the first two of each group.
+    """
     groups = summarise(run)
     named = tuple(zip(titles(groups), groups, strict=True))
     return Document(
@@ -51,11 +58,18 @@ def compose(run: Run) -> Document:
         facts=_facts(run),
         summary=summarised(groups, run),
         sections=tuple(
-            Section(group, headline(title, group, run.plan.confidence), group_table(group, title, run.plan))
+            Section(
+                group,
+                headline(title, group, run.plan.confidence),
+                group_table(group, title, run.plan),
+                time_tables(group, title, run, between),
+                run.plan.confidence,
+            )
             for title, group in named
         ),
         failures=failure_table(run),
         skips=skip_table(run.skips),
+        captures=capture_tables(run),
         environment=environment_table(run),
         method=method_table(run.plan),
         cautions=(comparisons_said(run.plan), absolutes_said()),

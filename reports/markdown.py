@@ -33,7 +33,9 @@ def _blocks(document: Document) -> Iterator[str]:
     yield "\n".join(f"- {escaped(sentence)}" for sentence in (*document.summary, *document.cautions))
     for section in document.sections:
         yield from _section(section.table)
-    for table in (document.failures, document.skips):
+        for table in section.time:
+            yield from _section(table)
+    for table in (*document.captures, document.failures, document.skips):
         if table.lines:
             yield from _section(table)
     yield from _section(document.environment)
