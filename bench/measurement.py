@@ -7,6 +7,7 @@
     round    [ C ][ A ][ B ]      one block of every case, order drawn from the plan's seed
     block    thaw | dropped step | samples | freeze
     energy   idle | one long block of every case | idle        at the end of a wave, where a sensor can be read
+    inspect  phases, operators                                 after all of it, where asked for: bench.profiling
 
 A case that fails, or that this machine cannot run, costs its own figures only.
 """
@@ -25,6 +26,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple, Protocol
 
+import msgspec
+
+from bench import profiling
 from bench.analysis.stopping import (
     LEAST_ROUNDS,
     WANTED_ROUNDS,
@@ -37,11 +41,26 @@ from bench.analysis.stopping import (
 from bench.errors import BenchError, MeasurementError, UnavailableError
 from bench.instruments.power import Panel
 from bench.metering import Meter, SampledMeter
-from bench.records import Case, Caveat, CaveatKind, Check, Failure, Life, Plan, Proof, Sample, SampleKind, Skip, Trial
+from bench.records import (
+    Case,
+    Caveat,
+    CaveatKind,
+    Check,
+    Failure,
+    Life,
+    PhaseBlock,
+    Plan,
+    Profile,
+    Proof,
+    Sample,
+    SampleKind,
+    Skip,
+    Trial,
+)
 from bench.records.power import PowerLog
 from bench.records.trial import kind_of
 from bench.workers.crew import Crew, Worker, WorkerError, hire
-from bench.workers.messages import Block, Build, Built, Finish, Finished, Prepare, Prepared, Sealed
+from bench.workers.messages import Block, Build, Built, Finish, Finished, Inspected, Prepare, Prepared, Sealed
 
 Hire = Callable[[int, str], Crew]
 
@@ -99,6 +118,9 @@ class _Dossier:
     left: bool = False  # precise and clear at a look
     set_up_s: float = 0.0  # what enrolling took, last time
     stride: int = 1  # takes part in every so many-th round
+    phases: list[PhaseBlock] = field(default_factory=list)
+    profile: Profile | None = None
+    lost_in: int = -1  # the wave whose worker a look into the step has cost
 
     @property
     def active(self) -> bool:
@@ -117,7 +139,18 @@ class _Dossier:
             tuple(self.doubts.values()),
             self.failure,
             tuple(self.checks),
+            tuple(self.phases),
+            self.profile,
         )
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a group is measured in: names that a profiler shows, and where files of the run go."""
+
+    run: str = "run"  # its id
+    folder: Path | None = None  # of the run
+    profiler: str | None = None  # the one that is attached to this process
 
 
 class GroupMeasurement:
@@ -133,8 +166,10 @@ class GroupMeasurement:
         meter: Meter | None = None,
         hire: Hire = hire,
         clock: Callable[[], float] = time.perf_counter,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self._plan = plan
+        self._surroundings = surroundings or Surroundings()
         self._caches = caches
         self._progress = progress or Silence()
         self._meter = meter or SampledMeter(Panel())
@@ -223,6 +258,7 @@ class GroupMeasurement:
             if self._meter.measures:
                 self._run_energy_round(wave, workers)
             for dossier in staff:
+                self._attempt(dossier, workers[dossier.index], wave, "inspect", self._inspect)
                 self._attempt(dossier, workers[dossier.index], wave, "finish", self._dismiss)
 
     def _attempt(
@@ -250,6 +286,7 @@ class GroupMeasurement:
             self._cache_folder(dossier),
             plan.seed,
             thorough=wave == 0,
+            within=[self._surroundings.run, group_name(dossier.case), str(dossier.case)],
         )
         built = worker.ask(request, Built, plan.build_limit_s)
         worker.freeze()
@@ -288,7 +325,7 @@ class GroupMeasurement:
         stretches_s: list[float] = []
         begin = self._clock()
         while True:
-            (reading,) = self._thawed(worker, Block(steps=steps, samples=1, drop_steps=0, drop_s=0.0)).samples
+            (reading,) = self._thawed(worker, Block(steps, 1, 0, 0.0, "warm-up")).samples
             total_steps += steps
             stretches_s.append(reading[1] / steps)
             agreed = is_warm(stretches_s, plan.warm_up_tolerance)
@@ -312,6 +349,8 @@ class GroupMeasurement:
             dossier.doubt(CaveatKind.UNFROZEN)
         if not pinned:
             dossier.doubt(CaveatKind.UNPINNED)
+        if self._surroundings.profiler is not None:
+            dossier.doubt(CaveatKind.PROFILED, profiler=self._surroundings.profiler)
 
     def _cache_folder(self, dossier: _Dossier) -> str:
         folder = self._caches / f"{dossier.index}-{dossier.case.workload.name}"
@@ -371,8 +410,9 @@ class GroupMeasurement:
         if dossier.block is None:
             msg = f"{dossier.case.name} has no block to run; it was not enrolled"
             raise MeasurementError(msg)
+        block = msgspec.structs.replace(dossier.block, label=f"round {round_ + 1}")
         kind = kind_of(dossier.case.workload)
-        self._keep(dossier, worker, dossier.block, Sample(wave, round_, position, None, 0.0, 1, 0.0, None, kind))
+        self._keep(dossier, worker, block, Sample(wave, round_, position, None, 0.0, 1, 0.0, None, kind))
 
     def _run_energy_block(self, dossier: _Dossier, worker: Worker, wave: int, position: int) -> None:
         block = shape_energy_block(self._plan, dossier.step_s)
@@ -390,8 +430,26 @@ class GroupMeasurement:
         ]
         self._predecessor = dossier.index
 
+    def _inspect(self, dossier: _Dossier, worker: Worker, wave: int) -> None:
+        """Look into the step, where that was asked for; what goes wrong there costs no figure."""
+        request = profiling.request(dossier.case, self._plan, wave, dossier.step_s, self._surroundings.folder)
+        if request is None:
+            return
+        worker.thaw()
+        try:
+            inspected = worker.ask(request, Inspected, self._plan.block_limit_s)
+        except (BenchError, OSError) as error:
+            dossier.doubt(CaveatKind.NOT_INSPECTED, reason=str(error))
+            dossier.lost_in = wave
+            worker.kill()
+            return
+        worker.freeze()
+        dossier.phases += [inspected.phases] if inspected.phases is not None else []
+        dossier.profile = inspected.profile or dossier.profile
+
     def _dismiss(self, dossier: _Dossier, worker: Worker, wave: int) -> None:
-        del wave
+        if dossier.lost_in == wave:
+            return
         worker.thaw()
         finished = worker.ask(Finish(), Finished, _FINISH_LIMIT_S)
         dossier.lives[-1] = replace(dossier.lives[-1], peak_memory_bytes=finished.peak_memory_bytes)
@@ -443,7 +501,12 @@ def shape_latency_block(plan: Plan, device: str, step_s: float) -> Block:
 
 def shape_energy_block(plan: Plan, step_s: float) -> Block:
     """One sample of at least ``energy_block_s``, after a tenth of a second that is dropped."""
-    return Block(steps=max(1, math.ceil(plan.energy_block_s / step_s)), samples=1, drop_steps=1, drop_s=_DROP_S)
+    return Block(max(1, math.ceil(plan.energy_block_s / step_s)), 1, drop_steps=1, drop_s=_DROP_S, label="energy")
+
+
+def group_name(case: Case) -> str:
+    """What reports call the group of a case: "inference on cpu"."""
+    return f"{case.workload.name} on {case.variant.device}"
 
 
 def source_of(import_name: str) -> str | None:

@@ -40,6 +40,7 @@ class Options:
     self_check: str | None = None  # "short" or "long"; None for none
     against: Path | None = None  # the run that this one is compared with
     fail_on: tuple[Gate, ...] = ()
+    case: str | None = None  # the only one to be measured; None for all that are selected
 
 
 #: How often the baseline of each group is measured once more, by the kind of self-check.
@@ -112,6 +113,12 @@ def _start(text: str) -> str:
     return text
 
 
+def _switch(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ValueError
+    return text.lower() == "true"
+
+
 def _factory(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", text):
         raise ValueError
@@ -130,6 +137,7 @@ class _Option(NamedTuple):
     help: str
     bare: str | None = None  # what it means without a value; None where it needs one
     many: bool = False  # may be given several times; a list in pyproject.toml
+    flag: bool = False  # stands alone on the command line, true or false in pyproject.toml
 
 
 _PLAN_OPTIONS: Mapping[str, _Option] = {
@@ -161,9 +169,16 @@ _PLAN_OPTIONS: Mapping[str, _Option] = {
         "auto, off, nvml[:INDEX,...], rapl or tdp:WATTS",
         "what to read energy by: auto, off, nvml[:INDEX,...], rapl, tdp:WATTS, joined by + (default auto)",
     ),
+    "phases": _Option(
+        _switch, "true or false", "time each phase of a step as well, in a pass of its own (budget apart)", flag=True
+    ),
+    "profile": _Option(
+        _switch, "true or false", "record a few steps of each case with PyTorch's profiler (budget apart)", flag=True
+    ),
     "start": _Option(_start, "one of " + ", ".join(WORKER_STARTS), "how workers are started (default fork_server)"),
 }
 _SUITE_OPTIONS: Mapping[str, _Option] = {
+    "case": _Option(str, "a case's name", "measure this case alone, by its full name: inference[cpu-fp32]"),
     "out": _Option(Path, "a folder", "folder for runs and reports (default out/)"),
     "data": _Option(
         str, "a data set", "digits, mnist, medmnist:NAME or synthetic:CxHxW for the shipped suites (default digits)"
@@ -200,7 +215,8 @@ def add_options(parser: pytest.Parser) -> None:
     for name, option in _ALL.items():
         extra: dict[str, Any] = {"action": "append"} if option.many else {}
         extra |= {"nargs": "?", "const": option.bare} if option.bare is not None else {}
-        group.addoption(f"--bench-{name}", metavar=name.upper(), default=None, help=option.help, **extra)
+        extra |= {"action": "store_true"} if option.flag else {"metavar": name.upper()}
+        group.addoption(f"--bench-{name}", default=None, help=option.help, **extra)
     for name, text in _REPEATED.items():
         group.addoption(f"--bench-{name}", metavar="NAME=...", action="append", default=None, help=text)
     group.addoption("--bench-full", action="store_true", default=None, help=_FULL)

@@ -7,6 +7,7 @@ reads its own trial and replays it into pytest-benchmark.
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -86,6 +87,22 @@ def _once(session: Session, case: Case, benchmark: Any) -> None:
         benchmark.pedantic(session.run_once, args=(case,))
     except UnavailableError as error:
         pytest.skip(str(error))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect all but the one case that ``--bench-case`` names."""
+    wanted = _options(config).case
+    if wanted is None:
+        return
+    named = {item: case.name for item in items if (case := _case_of(item)) is not None}
+    kept = [item for item in items if named.get(item) == wanted]
+    if not kept:
+        near = difflib.get_close_matches(wanted, named.values(), 3, 0.3)
+        there = f"there are {', '.join(near)}" if near else "no case was collected at all"
+        msg = f"--bench-case {wanted}: no such case; {there}"
+        raise pytest.UsageError(msg)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -184,7 +201,10 @@ def _options(config: pytest.Config) -> Options:
 
 def _session(config: pytest.Config) -> Session:
     if SESSION not in config.stash:
-        config.stash[SESSION] = Session(_options(config), quiet=config.option.verbose < 0)
+        try:
+            config.stash[SESSION] = Session(_options(config), quiet=config.option.verbose < 0)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from error
     return config.stash[SESSION]
 
 
@@ -225,6 +245,7 @@ def _announce(config: pytest.Config, measuring: Session) -> None:
             *_left_out(declared(config).selections),
             *_impossible(measuring.impossible),
             *_self_check(measuring.options.self_check),
+            *_attached(measuring.profiler),
             f"it may take about {_counted(minutes, 'minute')}: an estimate, from the plan and usual set-up times",
         ],
     )
@@ -243,6 +264,14 @@ def _self_check(kind: str | None) -> Iterator[str]:
     if kind is not None:
         cost = "which takes as much more of the budget" if COPIES[kind] > 1 else "in the same budget"
         yield f"self-check: each group's baseline is measured {_counted(COPIES[kind], 'more time')}, {cost}"
+
+
+def _attached(profiler: str | None) -> Iterator[str]:
+    if profiler is not None:
+        yield (
+            f"{profiler} is attached: ranges are shown, workers are spawned so that it sees them, and no verdict will be "
+            "given"
+        )
 
 
 def _impossible(skips: Sequence[Skip]) -> Iterator[str]:

@@ -3,7 +3,8 @@
 Schema history (a run is read by any Joulemark that knows its schema):
 
 1   first: environment, plan, trials with lives, samples, proofs and caveats, skips, logs of power. A sample is an
-    array in the order of :class:`bench.records.Sample`'s fields, a reading of a sensor likewise.
+    array in the order of :class:`bench.records.Sample`'s fields, a reading of a sensor likewise. Added since, absent in
+    older runs: phases and profile of a trial, captures of a run.
 """
 
 from __future__ import annotations

@@ -20,8 +20,12 @@ from bench.storage import find, load
 from reports.compare import compose_comparison
 from reports.document import Document, compose
 from reports.files import HTML_NAME, MARKDOWN_NAME, write_csv, write_html, write_markdown
+from reports.profile import check_pair
 from reports.text import one_line
 
+_BETWEEN_HELP = (
+    "two cases of a group, to see where their time differs (of a run with --bench-phases or --bench-profile)"
+)
 _RUN_HELP = "a run's folder, or the run.json in it"
 
 
@@ -29,8 +33,9 @@ def show(argv: Sequence[str]) -> int:
     """Print the tables of a stored run; 0, or 2 where it cannot be read."""
     parser = argparse.ArgumentParser("joulemark show", description="Print the tables of a stored run.")
     parser.add_argument("run", metavar="RUN", type=Path, help=_RUN_HELP)
+    parser.add_argument("--between", metavar="CASE", nargs=2, help=_BETWEEN_HELP)
     chosen = parser.parse_args(argv)
-    return _answered(lambda: _show(chosen.run))
+    return _answered(lambda: _show(chosen.run, chosen.between))
 
 
 def report(argv: Sequence[str]) -> int:
@@ -43,8 +48,9 @@ def report(argv: Sequence[str]) -> int:
     parser.add_argument("--html", metavar="FILE", type=Path, help="one self-contained page")
     parser.add_argument("--markdown", metavar="FILE", type=Path, help="the same as Markdown")
     parser.add_argument("--csv", metavar="FILE", type=Path, help="one row for each case and metric")
+    parser.add_argument("--between", metavar="CASE", nargs=2, help=_BETWEEN_HELP)
     chosen = parser.parse_args(argv)
-    return _answered(lambda: _report(chosen.run, chosen.html, chosen.markdown, chosen.csv))
+    return _answered(lambda: _report(chosen.run, chosen.html, chosen.markdown, chosen.csv, chosen.between))
 
 
 def compare(argv: Sequence[str]) -> int:
@@ -88,16 +94,18 @@ def _compare(base: Path, new: Path, gates: Sequence[str], *, markdown: bool) -> 
     return 0 if sheet.passed else 1
 
 
-def _show(place: Path) -> None:
+def _show(place: Path, between: Sequence[str] | None) -> None:
     from reports import console  # rich
 
-    _, document = _read(place)
+    _, document = _read(place, between)
     columns = shutil.get_terminal_size((80, 24)).columns
     _print(console.render(document, max(columns, 40), color=_takes_color()))
 
 
-def _report(place: Path, html: Path | None, markdown: Path | None, csv: Path | None) -> None:
-    run, document = _read(place)
+def _report(
+    place: Path, html: Path | None, markdown: Path | None, csv: Path | None, between: Sequence[str] | None
+) -> None:
+    run, document = _read(place, between)
     if html is None and markdown is None and csv is None:
         folder = place if place.is_dir() else place.parent
         html, markdown = folder / HTML_NAME, folder / MARKDOWN_NAME
@@ -110,9 +118,13 @@ def _report(place: Path, html: Path | None, markdown: Path | None, csv: Path | N
     _print("".join(f"{one_line(path)}\n" for path in (html, markdown, csv) if path is not None))
 
 
-def _read(place: Path) -> tuple[Run, Document]:
+def _read(place: Path, between: Sequence[str] | None) -> tuple[Run, Document]:
     run = load(place)
-    return run, compose(run)
+    if between is None:
+        return run, compose(run)
+    first, second = between
+    check_pair(run, (first, second))
+    return run, compose(run, (first, second))
 
 
 def _answered(verb: Callable[[], int | None]) -> int:

@@ -54,6 +54,9 @@ def _document(document: Document, width: int) -> Iterator[Text]:
         if section.aside is not None:
             yield Text()
             yield from _table(section.aside, width)
+    for table in (*(table for section in document.sections for table in section.time), *document.captures):
+        yield Text()
+        yield from _table(table, width)
     if document.skips.lines:
         yield Text()
         yield from _skips(document.skips, width)

@@ -11,6 +11,7 @@ from bench.units import quantity
 from reports.choices import independence_table
 from reports.facts import environment_table, method_table
 from reports.figures import DASH, duration
+from reports.profile import capture_tables, time_tables
 from reports.self_check import noise_said, self_check_table
 from reports.summary import Headline, headline, summarised, titles
 from reports.tables import Table, failure_table, group_table, skip_table
@@ -26,6 +27,8 @@ class Section:
     headline: Headline
     table: Table
     aside: Table | None = None  # the price of independence, where there is one
+    time: tuple[Table, ...] = ()  # where it goes, where that was recorded
+    confidence: float = 0.95
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Document:
     failures: Table
     skips: Table
     self_check: Table  # without lines where there was none
+    captures: tuple[Table, ...]
     environment: Table
     method: Table
     cautions: tuple[str, ...]  # what must be known before a figure is quoted
@@ -46,8 +50,11 @@ class Document:
     band: float
 
 
-def compose(run: Run) -> Document:
-    """The document of a run; the same run gives the same document, wherever it was read from."""
+def compose(run: Run, between: tuple[str, str] | None = None) -> Document:
+    """The document of a run; the same run gives the same document, wherever it was read from.
+
+    ``between`` names two cases whose times are set side by side; by default the first two of each group.
+    """
     groups = summarise(run)
     named = tuple(zip(titles(groups), groups, strict=True))
     return Document(
@@ -60,12 +67,15 @@ def compose(run: Run) -> Document:
                 headline(title, group, run.plan.confidence),
                 group_table(group, title, run.plan),
                 independence_table(group),
+                time_tables(group, title, run, between),
+                run.plan.confidence,
             )
             for title, group in named
         ),
         failures=failure_table(run),
         skips=skip_table(run.skips),
         self_check=self_check_table(run),
+        captures=capture_tables(run),
         environment=environment_table(run),
         method=method_table(run.plan, checked=any(trial.checks for trial in run.trials)),
         cautions=(comparisons_said(run.plan), absolutes_said()),

@@ -40,6 +40,7 @@ class _Pictured:
     rates: Markup | None
     speedups: Markup | None
     energies: Markup | None
+    phases: Markup | None
 
 
 def render(document: Document) -> str:
@@ -60,7 +61,8 @@ def _pictured(section: Section, number: int, band: float) -> _Pictured:
     rates = charts.rate_chart(section, f"rate{number}")
     speedups = charts.speedup_chart(section, f"speedup{number}", band)
     energies = charts.energy_chart(section, f"energy{number}")
-    return _Pictured(section, *(None if svg is None else _drawn(svg) for svg in (rates, speedups, energies)))
+    phases = charts.phase_chart(section, f"phases{number}")
+    return _Pictured(section, *(None if svg is None else _drawn(svg) for svg in (rates, speedups, energies, phases)))
 
 
 def _drawn(svg: str) -> Markup:

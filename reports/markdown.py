@@ -44,7 +44,9 @@ def _blocks(document: Document) -> Iterator[str]:
         yield from _section(section.table)
         if section.aside is not None:
             yield from _section(section.aside, "###")
-    for table in (document.failures, document.skips, document.self_check):
+        for table in section.time:
+            yield from _section(table)
+    for table in (*document.captures, document.failures, document.skips, document.self_check):
         if table.lines:
             yield from _section(table)
     yield from _section(document.environment)

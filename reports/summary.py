@@ -148,6 +148,8 @@ def _no_winner(group: Group) -> str:
         return f"the baseline {_case(group)} gave wrong results, so no setting is judged"
     if standing(baseline) is Standing.STRUCK:
         return f"the baseline {_case(group)} was not measured as labelled, so no setting is judged"
+    if any(caveat.kind is CaveatKind.PROFILED for row in group.rows for caveat in row.caveats):
+        return "a profiler was attached, so no setting is judged"
     if all(row.comparison is None for row in group.rows):
         return f"only {_case(group)} has figures, so nothing is compared"
     return f"no setting was shown to be faster than {_case(group)}"

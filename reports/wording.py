@@ -88,6 +88,16 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "no tolerance is known for the precision {precision}, so its results were held to the loosest",
         "Look at its accuracy before using it.",
     ),
+    CaveatKind.PROFILED: Wording(
+        "profiled",
+        "measured with {profiler} attached, which slows some settings more than others, so there is no verdict",
+        "Use this run to see where the time goes, and measure without the profiler to decide.",
+    ),
+    CaveatKind.NOT_INSPECTED: Wording(
+        "not inspected",
+        "its phases or operators could not be recorded: {reason}",
+        "Its measured figures are whole; run this case alone with the same options to see why.",
+    ),
     CaveatKind.NO_SENSOR: Wording(
         "not measured",
         "the energy of {component} could not be read by {source}: {reason}, so its figures lack that component",

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from bench import Proof, Step, Variant
+from bench import Proof, Step, Variant, span
 from suites.backends import OUTSIDE_TORCH, Brief, Captured, NewWork, Ready, Work, as_placed, find_backend
 from suites.backends.runtimes import outside_proofs
 from suites.checks import loss_checks, score_checks
@@ -104,8 +104,10 @@ def inference_step(
 
     def new_work(turns: Iterator[Split]) -> Work:
         def run() -> torch.Tensor:
-            with torch.inference_mode(), arithmetic():
-                return forward(next(turns).images)
+            with span("data"):
+                images = next(turns).images
+            with span("forward"), torch.inference_mode(), arithmetic():
+                return forward(images)
 
         return Work(run)
 
@@ -122,30 +124,39 @@ def _descent(
     """Forward, loss, backward and optimizer on the next batch, with the loss scaled where there is a scaler."""
     forward, arithmetic, loss_of = ready.forward, placement.arithmetic, new_loss()
 
+    def forwarded(turns: Iterator[Split]) -> torch.Tensor:
+        with span("data"):
+            batch = next(turns)
+        optimizer.zero_grad(set_to_none=True)
+        with arithmetic():
+            with span("forward"):
+                scores = forward(batch.images)
+            with span("loss"):
+                loss: torch.Tensor = loss_of(scores, batch.labels)
+        return loss
+
     def new_work(turns: Iterator[Split]) -> Work:
         def run() -> torch.Tensor:
-            batch = next(turns)
-            optimizer.zero_grad(set_to_none=True)
-            with arithmetic():
-                loss: torch.Tensor = loss_of(forward(batch.images), batch.labels)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            loss = forwarded(turns)
+            with span("backward"):
+                loss.backward()  # type: ignore[no-untyped-call]
+            with span("optimizer"):
+                optimizer.step()
             return loss
 
         if scaler is None:
             return Work(run, optimizer=optimizer)
 
         def run_scaled() -> torch.Tensor:
-            batch = next(turns)
-            optimizer.zero_grad(set_to_none=True)
-            with arithmetic():
-                loss: torch.Tensor = loss_of(forward(batch.images), batch.labels)
-            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            loss = forwarded(turns)
+            with span("backward"):
+                scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             return loss
 
         def settle() -> None:
-            scaler.step(optimizer)
-            scaler.update()
+            with span("optimizer"):
+                scaler.step(optimizer)
+                scaler.update()
 
         return Work(run_scaled, settle, optimizer)
 

@@ -8,6 +8,7 @@ from bench.analysis.energy import EnergyEstimate, TrialEnergy
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
 from bench.analysis.gates import Gate, GateResult, judge_gates, parse_gate, passed
 from bench.analysis.independence import Independence
+from bench.analysis.phases import Difference, Spot, StepTimes, differences, host_bound, spots, step_times
 from bench.analysis.pipeline import InputShare, input_shares
 from bench.analysis.quality import caveats
 from bench.analysis.self_check import Noise, false_alarm_rate, noises
@@ -19,6 +20,7 @@ __all__ = [
     "BreakEven",
     "Change",
     "Comparison",
+    "Difference",
     "EnergyEstimate",
     "Estimate",
     "Gate",
@@ -31,13 +33,17 @@ __all__ = [
     "Noise",
     "Row",
     "RunComparison",
+    "Spot",
+    "StepTimes",
     "Tail",
     "TrialEnergy",
     "Verdict",
     "caveats",
     "compare",
     "compare_runs",
+    "differences",
     "false_alarm_rate",
+    "host_bound",
     "input_shares",
     "is_look",
     "judge",
@@ -49,6 +55,8 @@ __all__ = [
     "passed",
     "peak_memory",
     "set_up",
+    "spots",
+    "step_times",
     "summarise",
     "throughput",
     "time_per_step",

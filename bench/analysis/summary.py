@@ -22,7 +22,7 @@ from bench.analysis.independence import Independence, independence
 from bench.analysis.quality import caveats, check_caveats
 from bench.analysis.tails import Tail, tails
 from bench.errors import ComparisonError
-from bench.records import Case, Caveat, Plan, Run, Trial, Workload
+from bench.records import Case, Caveat, CaveatKind, Plan, Run, Trial, Workload
 from bench.records.power import PowerLog
 
 
@@ -41,7 +41,7 @@ class Row:
     energy: TrialEnergy | None  # None where nothing was asked to be read
     energy_comparison: Comparison | None  # "speedup" here is how many times less energy per item
     energy_verdict: Verdict | None  # FASTER means less energy; None for estimates, which decide nothing
-    verdict: Verdict | None  # None as well where the case failed, is wrong or is not what its label says
+    verdict: Verdict | None  # None as well where the case failed, is wrong, mislabelled or was profiled: it cannot win
     caveats: tuple[Caveat, ...]
     tails: tuple[Tail, ...] = ()  # of latency: single steps
     break_even_cold: BreakEven | None = None  # None for what is not FASTER: it never pays
@@ -87,9 +87,7 @@ def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[
     baseline = trials[0]
     judged = {trial.case: judge_checks(trial, plan) for trial in trials}
     checked = any(judged.values())
-    sound = frozenset(
-        trial.case for trial in trials if trial.honoured and is_right(judged[trial.case]) and trial.failure is None
-    )
+    sound = frozenset(trial.case for trial in trials if _sound(trial) and is_right(judged[trial.case]))
     times = {trial.case: compare(trial, baseline, plan.confidence) for trial in trials[1:]}
     energies = {} if log is None else {trial.case: energy_of(trial, log, plan.confidence) for trial in trials}
     ratios = {} if log is None else _energy_ratios(trials, log, plan)
@@ -124,6 +122,16 @@ def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[
         )
         for trial in trials
     )
+
+
+def _sound(trial: Trial) -> bool:
+    """Whether verdicts may rest on a trial: not on one that failed, is mislabelled, or ran under a profiler."""
+    return trial.honoured and trial.failure is None and not is_profiled(trial)
+
+
+def is_profiled(trial: Trial) -> bool:
+    """Whether a profiler was attached while it was measured."""
+    return any(caveat.kind is CaveatKind.PROFILED for caveat in trial.caveats)
 
 
 def _with_break_even(row: Row, baseline: Row) -> Row:

@@ -56,6 +56,8 @@ class Plan:
     start: str = "fork_server"
     power: str = "auto"  # which sensors: see bench.instruments.panel
     energy_block_s: float = 1.25  # a counter speaks each 20 to 100 ms, and the first 0.1 s of a block is not used
+    phases: bool = False  # time the phases of a step, in a pass of its own in each wave
+    profile: bool = False  # record a few steps of each case with PyTorch's profiler, in the first wave
     idle_s: float = 1.25  # contexts loaded, nothing running; before and after the energy blocks of a wave
     # What a right result may be off by, by the variant's precision; the reasons stand in analysis/correctness.py.
     rmse_fp32: float = 1e-4

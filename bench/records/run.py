@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.records.environment import Environment
 from bench.records.plan import Plan
 from bench.records.power import PowerLog
+from bench.records.profile import Capture
 from bench.records.self_check import SelfCheck
 from bench.records.trial import Skip, Trial
 from bench.records.workload import Workload
@@ -27,6 +28,7 @@ class Run:
     trials: tuple[Trial, ...] = ()
     skips: tuple[Skip, ...] = ()
     power: tuple[PowerLog, ...] = ()  # what the sensors said, a log for each group
+    captures: tuple[Capture, ...] = ()  # of Nsight Systems, read in afterwards
     duration_s: float | None = None  # None while the run is still going on
     self_check: SelfCheck | None = None  # None where none was asked for
     schema: int = SCHEMA

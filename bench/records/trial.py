@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from bench.errors import MeasurementError
 from bench.records.check import Check
+from bench.records.profile import PhaseBlock, Profile
 from bench.records.workload import LATENCY, Case, Workload
 
 #: No step is shorter than light takes for a third of a millimetre, or longer than eleven days.
@@ -89,6 +90,8 @@ class CaveatKind(enum.Enum):
     WRONG_RESULT = "wrong_result"  # figures: check, found (or "none"), allowed, against, n, items
     UNCHECKED = "unchecked"
     LOOSELY_CHECKED = "loosely_checked"  # figures: precision
+    PROFILED = "profiled"  # figures: profiler
+    NOT_INSPECTED = "not_inspected"  # figures: reason
     # Of energy; component and gpu are names, source is a sensor's.
     NO_SENSOR = "no_sensor"  # figures: component, source, reason, fix
     WINDOW_TOO_SHORT = "window_too_short"  # figures: component, source, window_s, needed_s
@@ -164,6 +167,8 @@ class Trial:
     caveats: tuple[Caveat, ...] = ()
     failure: Failure | None = None
     checks: tuple[Check, ...] = ()  # of all waves; what they must be stands in the plan
+    phases: tuple[PhaseBlock, ...] = ()  # of each wave, where they were asked for
+    profile: Profile | None = None
 
     def __post_init__(self) -> None:
         if self.items_per_step is not None and self.items_per_step < 1:

@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from bench.errors import BenchError
-from bench.records import Check, Proof
+from bench.records import Check, PhaseBlock, Proof
 from bench.workers.crew import WorkerError, accept
 from bench.workers.messages import (
     Block,
@@ -21,6 +21,8 @@ from bench.workers.messages import (
     Built,
     Finish,
     Finished,
+    Inspect,
+    Inspected,
     Prepare,
     Prepared,
     Reply,
@@ -127,7 +129,7 @@ class ScriptedWorker:
         if isinstance(request, Block):
             self._blocks += 1
             return f"block {self._blocks}"
-        return {Build: "build", Finish: "finish", Prepare: "prepare"}[type(request)]
+        return {Build: "build", Inspect: "inspect", Finish: "finish", Prepare: "prepare"}[type(request)]
 
     def _scripted_step_s(self) -> float:
         step_s = self._script.step_s
@@ -139,6 +141,11 @@ class ScriptedWorker:
         if isinstance(request, Build):
             return self._script.build_s + self._script.check_s * request.thorough
         return 0.0
+
+    def _phases(self, request: Inspect) -> PhaseBlock | None:
+        """Steps of which nine tenths are forward."""
+        rows = tuple((self._step_s, 0.9 * self._step_s) for _ in range(request.phase_steps))
+        return PhaseBlock(request.wave, "host", ("forward",), rows) if rows else None
 
     def _reply(self, request: Request) -> Reply:
         script, scene = self._script, self._scene
@@ -152,6 +159,8 @@ class ScriptedWorker:
             case Block():
                 host_s = self._step_s * request.steps
                 return Sealed([(start_s + n * host_s, host_s, None) for n in range(request.samples)])
+            case Inspect():
+                return Inspected(self._phases(request), None)
             case Finish():
                 return Finished(script.peak_memory_bytes)
             case Prepare():

@@ -6,6 +6,7 @@
     Prepare(target, parameters)       ->     Prepared
     Build(case, ...)                  ->     Built        build and first step, timed apart; then checked
     Block(steps, samples, drop)       ->     Sealed       one for each block, those of the warm-up too
+    Inspect(steps, ...)               ->     Inspected    a look into the step, beside all measuring
     Finish                            ->     Finished     peak memory; the worker then ends
     any of them                       ->     Trouble      instead of the answer
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bench.records import Case, Check, Proof, Scalar
+from bench.records import Case, Check, PhaseBlock, Profile, Proof, Scalar
 
 
 class Prepare(msgspec.Struct, tag=True, frozen=True):
@@ -30,6 +31,7 @@ class Build(msgspec.Struct, tag=True, frozen=True):
     caches: str | None  # folder for compilers' caches: empty in the first wave
     seed: int
     thorough: bool = True  # check the results at length, else with a quick look
+    within: list[str] = []  # names of the ranges that a profiler shows around what this worker does: run, group, case
 
 
 class Block(msgspec.Struct, tag=True, frozen=True):
@@ -37,6 +39,14 @@ class Block(msgspec.Struct, tag=True, frozen=True):
     samples: int
     drop_steps: int
     drop_s: float  # keep dropping steps until so much time has passed
+    label: str = ""  # how a profiler shows it: "warm-up", "round 3"
+
+
+class Inspect(msgspec.Struct, tag=True, frozen=True):
+    wave: int
+    phase_steps: int  # steps whose phases are timed; 0: none
+    profile_steps: int  # steps that PyTorch's profiler records; 0: none
+    trace: str | None  # where its trace is written
 
 
 class Finish(msgspec.Struct, tag=True, frozen=True):
@@ -63,6 +73,11 @@ class Sealed(msgspec.Struct, tag=True, frozen=True):
     samples: list[tuple[float, float, float | None]]  # start, host and device time in seconds
 
 
+class Inspected(msgspec.Struct, tag=True, frozen=True):
+    phases: PhaseBlock | None
+    profile: Profile | None
+
+
 class Finished(msgspec.Struct, tag=True, frozen=True):
     peak_memory_bytes: int | None
 
@@ -76,5 +91,5 @@ class Trouble(msgspec.Struct, tag=True, frozen=True):
     detail: str = ""  # last lines of the traceback
 
 
-Request = Prepare | Build | Block | Finish
-Reply = Prepared | Built | Sealed | Finished | Trouble
+Request = Prepare | Build | Block | Inspect | Finish
+Reply = Prepared | Built | Sealed | Inspected | Finished | Trouble
