@@ -268,10 +268,7 @@ def _self_check(kind: str | None) -> Iterator[str]:
 
 def _attached(profiler: str | None) -> Iterator[str]:
     if profiler is not None:
-        yield (
-            f"{profiler} is attached: ranges are shown, workers are spawned so that it sees them, and no verdict will be "
-            "given"
-        )
+        yield f"{profiler} is attached: ranges are shown, workers are spawned for it to see, and no verdict will be given"
 
 
 def _impossible(skips: Sequence[Skip]) -> Iterator[str]:
