@@ -150,7 +150,7 @@ _PLAN_OPTIONS: Mapping[str, _Option] = {
     "budget": _Option(
         _seconds,
         "a positive number of seconds, like 150",
-        "seconds per group (default 60, and 15 for each of its cases)",
+        "seconds per group (default 60, and 10 for each of its cases)",
     ),
     "precision": _Option(
         _fraction, "a fraction, like 1% or 0.01", "half-width wanted of a ratio's interval (default 1%%)"

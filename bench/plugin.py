@@ -268,7 +268,7 @@ def _self_check(kind: str | None) -> Iterator[str]:
 
 def _attached(profiler: str | None) -> Iterator[str]:
     if profiler is not None:
-        yield f"{profiler} is attached: ranges are shown, workers are spawned for it to see, and no verdict will be given"
+        yield f"{profiler} is attached: it sees ranges, workers are spawned, and there will be no verdicts"
 
 
 def _impossible(skips: Sequence[Skip]) -> Iterator[str]:

@@ -278,7 +278,7 @@ def test_the_affordable_rounds_are_simple_arithmetic(
     assert affordable_rounds(Plan(waves=6, rounds=10, budget_s=budget_s), 6, overhead_s, round_s) == rounds
 
 
-@pytest.mark.parametrize(("cases", "budget_s"), [(2, 90), (6, 150), (12, 240)])
+@pytest.mark.parametrize(("cases", "budget_s"), [(2, 80), (6, 120), (12, 180)])
 def test_a_budget_that_nobody_names_grows_with_the_cases(cases: int, budget_s: float) -> None:
     assert Plan().group_budget_s(cases) == budget_s
     assert Plan(budget_s=30.0).group_budget_s(cases) == 30.0

@@ -30,7 +30,7 @@ def test_the_baseline_comes_first_on_each_device(workload):
 def test_half_weights_and_engines_are_for_inference():
     trained, inferred = ({str(case) for case in each.cases(Options())} for each in (training, inference))
     assert trained < inferred
-    assert {"cpu-bf16", "cuda0-fp16", "cuda0-fp16-tensorrt", "cpu-fp32-compile_frozen"} <= inferred - trained
+    assert {"cpu-bf16", "cuda0-fp16", "cuda0-fp16-tensorrt", "cpu-fp32-openvino"} <= inferred - trained
     assert {"cpu-fp32-onnxruntime", "cpu-int8-onnxruntime", "cpu-bf16-openvino"} <= inferred - trained
 
 
