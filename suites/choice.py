@@ -42,8 +42,8 @@ _CURATED: Mapping[str, _Curated] = {
 #: Axes whose values are combined with each other by --bench-full. Of the others each value stands alone, as in the
 #: curated tuples: they show what a default is worth.
 _COMBINED = ("precision", "layout", "backend", "cudnn_benchmark")
-#: Backends that are measured when somebody asks for them: to make weights constants or tune products on a CPU takes half
-#: a minute or more each time, and what runs on CUDA through ONNX Runtime has to be installed first.
+#: Backends that are measured when somebody asks for them: on a CPU, to make weights constants or tune products takes
+#: half a minute or more each time, and what runs on CUDA through ONNX Runtime has to be installed first.
 _BEYOND = ("compile_frozen", "compile_max_autotune", "onnxruntime_tensorrt", "onnxruntime_trt_rtx")
 #: More than this is a slip of the keyboard.
 _MOST = 5000
