@@ -31,10 +31,13 @@ def input_said(share: InputShare, confidence: float) -> str:
     interval = "no interval"
     if share.low is not None and share.high is not None:
         interval = f"{percent(confidence)} interval {percent(share.low)} to {percent(share.high)}"
+    ours, resident = one_line(share.end_to_end.name), one_line(share.resident.name)
+    how = f"{interval}, not paired: measured one after the other"
+    if share.low is not None and share.low <= 0:
+        return f"What share of its time {ours} spends on its input, beside {resident}, could not be shown ({how})."
     return (
-        f"{one_line(share.end_to_end.name)} spends {percent(share.share)} of its time on its input, as against "
-        f"{one_line(share.resident.name)}, whose images lie ready ({interval}, "
-        "not paired: measured one after the other)."
+        f"{ours} spends {percent(share.share)} of its time on its input, as against {resident}, whose images lie ready "
+        f"({how})."
     )
 
 

@@ -47,6 +47,12 @@ def test_the_share_of_the_input_is_told_where_both_forms_were_measured() -> None
     assert "input" not in said(make_run(make_trial(WHOLE, 0.08)))
 
 
+def test_a_share_of_the_input_that_may_be_nothing_is_not_given() -> None:
+    run = make_run(make_trial(TRAINING, 0.06, wobble=0.2), make_trial(WHOLE, 0.06, wobble=0.2))
+    assert "What share of its time training_end_to_end[cpu-fp32] spends on its input" in said(run)
+    assert "could not be shown" in said(run)
+
+
 def test_the_price_of_independence_stands_in_words_and_in_a_table_of_every_form() -> None:
     run = make_run(on_cuda(0.02), on_cuda(0.016, backend="compile"), on_cuda(0.008, backend="cuda_graphs"))
     assert "the price of independence: 2.000 (95 % interval 2.000 to 2.000) times as fast" in said(run)
