@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING
 
 from bench.analysis import Comparison, Estimate, Verdict, compare, is_look, judge, may_leave, summarise
 from bench.errors import BenchError, ComparisonError, MeasurementError, StorageError, UnavailableError, UsageError
-from bench.instruments.spans import span
 from bench.options import Options, options_of
 from bench.records import Case, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
 from bench.storage import load
@@ -36,6 +35,7 @@ from bench.workers.step import Step
 if TYPE_CHECKING:
     from bench.energy import energy_window
     from bench.instruments.nvtx import annotated
+    from bench.instruments.spans import span
     from bench.measurement import GroupMeasurement, Progress, prepare
 
 #: Public names that bring the instruments with them: loaded when asked for, so that reading a run stays quick.
@@ -45,6 +45,7 @@ _LATE = {
     "annotated": "bench.instruments.nvtx",
     "energy_window": "bench.energy",
     "prepare": "bench.measurement",
+    "span": "bench.instruments.spans",
 }
 
 __all__ = [
