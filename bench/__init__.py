@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING
 
 from bench.analysis import Comparison, Estimate, Verdict, compare, is_look, judge, may_leave, summarise
 from bench.errors import BenchError, ComparisonError, MeasurementError, StorageError, UnavailableError, UsageError
-from bench.instruments.spans import span
 from bench.options import Options, options_of
 from bench.records import AXES, Case, Check, CheckKind, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
 from bench.selection import Selection, declare
@@ -37,6 +36,7 @@ from bench.workers.step import Step
 if TYPE_CHECKING:
     from bench.energy import energy_window
     from bench.instruments.nvtx import annotated
+    from bench.instruments.spans import span
     from bench.instruments.stopwatch import HostStopwatch
     from bench.measurement import GroupMeasurement, Progress, prepare
 
@@ -48,6 +48,7 @@ _LATE = {
     "annotated": "bench.instruments.nvtx",
     "energy_window": "bench.energy",
     "prepare": "bench.measurement",
+    "span": "bench.instruments.spans",
 }
 
 __all__ = [

@@ -39,6 +39,8 @@ _OLDEST = (2022, 1)
 _LIMIT_S = 1800.0
 #: Where packages put it without a link on the path.
 _PLACES = ("/opt/nvidia/nsight-systems", "/usr/lib/nsight-systems", "/usr/local/cuda")
+#: What nsys writes: a report, or what is still to be imported into one.
+_ENDINGS = (".nsys-rep", ".qdstrm")
 #: A capture of a few rounds in one process; what the user gives comes later, and wins.
 _QUICK = ("--bench-waves=1", "--bench-rounds=3", "--bench-power=off", "--bench-start=spawn")
 
@@ -124,18 +126,18 @@ class Nsys:
         Raises:
             MeasurementError: nothing was written, or what was written cannot be imported.
         """
-        report, raw = (stem.with_name(stem.name + ending) for ending in (".nsys-rep", ".qdstrm"))
+        report, raw = (stem.with_name(stem.name + ending) for ending in _ENDINGS)
         if report.is_file():
             return report
         if not raw.is_file():
             msg = f"nsys wrote no {report.name}; look at what it said above, and at the space left on the disk"
             raise MeasurementError(msg)
         if self.importer is None:
-            msg = f"{raw} cannot be imported: QdstrmImporter is not there; open it on a machine that has nsys-ui"
+            msg = f"{raw.name} cannot be imported: QdstrmImporter is not there; take it to a machine that has nsys-ui"
             raise MeasurementError(msg)
         done = self.execute([self.importer, "-i", str(raw), "-o", str(report)], None, False)
         if not report.is_file():
-            msg = f"{self.importer} made no report of {raw.name} ({_last(done.text)}); open {raw} with nsys-ui"
+            msg = f"{self.importer} made no report of {raw.name} ({_last(done.text)}); open {raw.name} with nsys-ui"
             raise MeasurementError(msg)
         raw.unlink()  # the report holds all of it, in a fraction of the space
         return report
@@ -222,9 +224,11 @@ def capture_case(
             msg = f"{case} was not measured (nsys ended with {done.status}); what pytest said stands above"
             raise MeasurementError(msg)
         run_path = Path(told.read_text(encoding="utf-8"))
-        kept = run_path.with_name(f"{_file_name(case)}.nsys-rep")
-        shutil.move(nsys.report(stem), kept)
-    add_capture(kept, run_path, nsys)
+        kept = run_path.with_name(_file_name(case))
+        for ending in _ENDINGS:  # beside the run first: what cannot be imported here may be elsewhere
+            if stem.with_name(stem.name + ending).is_file():
+                shutil.move(stem.with_name(stem.name + ending), kept.with_name(kept.name + ending))
+    add_capture(nsys.report(kept), run_path, nsys)
     return run_path
 
 

@@ -2,7 +2,7 @@
 
 ::
 
-    wave    build | warm-up | rounds ... | energy | inspect [ A ] [ B ] [ C ] | dismiss
+    wave    build | warm-up | rounds ... | energy | inspect, dismiss [ A ] | [ B ] | [ C ]
     inspect           peak memory is read | steps, phase by phase | a few steps under the profiler (first wave)
 
 The worker ends after it, so that no profiler's traces are left in a process that is still to be measured.

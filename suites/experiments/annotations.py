@@ -15,7 +15,6 @@ import timeit
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 
 import bench
 from suites import inference, training
@@ -74,9 +73,9 @@ def measured(name: str, plan: bench.Plan) -> tuple[bench.Comparison, bench.Verdi
 
 
 def cost_s(run: Callable[[], object]) -> float:
-    """Seconds of one call, the median of several stretches, the empty loop taken off."""
-    stretches = [timeit.timeit(run, number=_CALLS) - timeit.timeit(_nothing, number=_CALLS) for _ in range(_REPEATS)]
-    return median(stretches) / _CALLS
+    """Seconds of one call, an empty one taken off: of the shortest stretch, since what disturbs a loop only adds."""
+    shortest = [min(timeit.repeat(one, number=_CALLS, repeat=_REPEATS)) for one in (run, _nothing)]
+    return (shortest[0] - shortest[1]) / _CALLS
 
 
 def span_costs() -> dict[str, float]:

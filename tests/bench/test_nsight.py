@@ -114,7 +114,7 @@ def test_a_capture_that_nsys_left_raw_is_imported(run_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "importer", "words"),
     [
-        ({"writes": ""}, "/x/QdstrmImporter", "wrote no capture.nsys-rep"),
+        ({"writes": ""}, "/x/QdstrmImporter", "wrote no training-cpu-fp32-threads1.nsys-rep"),
         ({"writes": ".qdstrm"}, None, "QdstrmImporter is not there"),
         ({"writes": ".qdstrm", "imports": False}, "/x/QdstrmImporter", "words of nsys"),
         ({"exports": False}, "/x/QdstrmImporter", "could not export"),
@@ -126,6 +126,8 @@ def test_what_goes_wrong_is_said_and_the_run_stands(
     with pytest.raises(MeasurementError, match=words):
         capture_case(CASE, [], _fake(run_path, **given).nsys(importer), pytest=["python"], gpus=0)
     assert load(run_path).captures == ()
+    raw = run_path.with_name("training-cpu-fp32-threads1.qdstrm")
+    assert raw.is_file() == (given.get("writes") == ".qdstrm")  # kept, to be imported elsewhere
 
 
 def test_a_pytest_that_measured_nothing_is_said(run_path: Path) -> None:
