@@ -53,7 +53,7 @@ def placement_proofs(
 def onednn_proofs(variant: Variant, operations: Sequence[Operation]) -> Iterator[Proof]:
     """Which library convolved: on a CPU, where there are convolutions at all.
 
-    Where oneDNN is allowed PyTorch still does small convolutions itself; that is its choice, and no label says otherwise.
+    Where oneDNN is allowed PyTorch still does small convolutions itself: its choice, which no label denies.
     """
     convolved = [each for each in products(operations) if "convolution" in each.name]
     if variant.device != "cpu" or not convolved:
