@@ -129,7 +129,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     run = measuring.finish()
     if run is not None and measuring.path is not None:
-        session.config.hook.pytest_joulemark_run_saved(run=run, path=measuring.path, config=session.config)
+        session.config.hook.pytest_joulemark_run_saved(
+            run=run, path=measuring.path, config=session.config, prices=_options(session.config).prices
+        )
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

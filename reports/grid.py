@@ -43,6 +43,13 @@ _DISPENSABLE: tuple[tuple[str, ...], ...] = (
     ("setup", "memory"),
     ("rate", "setup", "memory"),
     ("rate", "saving", "setup", "memory"),
+    # Of a bill, what follows from the rest; the columns above are not in one.
+    ("rate", "saving", "setup", "memory", "set-up"),
+    ("rate", "saving", "setup", "memory", "set-up", "spot"),
+    ("rate", "saving", "setup", "memory", "set-up", "spot", "emissions"),
+    ("rate", "saving", "setup", "memory", "set-up", "spot", "emissions", "electricity"),
+    ("rate", "saving", "setup", "memory", "set-up", "spot", "emissions", "electricity", "at0.5"),
+    ("rate", "saving", "setup", "memory", "set-up", "spot", "emissions", "electricity", "at0.5", "pays"),
 )
 
 

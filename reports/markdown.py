@@ -12,7 +12,11 @@ from reports.tables import Align, Cell, Note, Role, Table
 #: Every ASCII character that begins or ends any markup, HTML and autolinks among it.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$@!])")
 #: Figures that may not be quoted under their row's name.
-_STRUCK = frozenset({"case", "time", "rate", "speedup", "energy", "saving"})
+_STRUCK = frozenset({
+    "case", "time", "rate", "speedup", "energy", "saving",
+    "rent", "spot", "owned", "electricity", "emissions",
+    "epoch", "run", "run-electricity", "run-energy", "run-emissions",
+})  # fmt: skip
 #: What would begin a list, a quotation or a rule at the start of a cell or an item: a sign, or a number with a dot.
 _START = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))([-+=.)])")
 
@@ -27,12 +31,19 @@ def escaped(text: str) -> str:
     return _START.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", text.strip()))
 
 
+def section_blocks(table: Table) -> Iterator[str]:
+    """A table with its heading, legend and notes, as blocks of Markdown."""
+    yield from _section(table)
+
+
 def _blocks(document: Document) -> Iterator[str]:
     yield f"# {escaped(document.title)}"
     yield "\n".join(f"- {name}: {escaped(value)}" for name, value in document.facts)
     yield "\n".join(f"- {escaped(sentence)}" for sentence in (*document.summary, *document.cautions))
     for section in document.sections:
         yield from _section(section.table)
+    for table in document.money:
+        yield from _section(table)
     for table in (document.failures, document.skips):
         if table.lines:
             yield from _section(table)

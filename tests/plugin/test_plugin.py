@@ -138,6 +138,7 @@ def test_a_comparison_with_an_earlier_session_works_as_with_any_benchmark(pytest
     [
         ("--bench-budget=-3", "--bench-budget -3: that is not possible; give a positive number of seconds, like 150"),
         ("--bench-waves=0", "--bench-waves 0: that is not possible; give a whole number from 1, like 6"),
+        ("--bench-prices=none.toml", "the price book none.toml cannot be read (No such file or directory)*"),
         ("--bench-band=half", "--bench-band half: that is not possible; give a fraction, like 1% or 0.01"),
         ("--bench-start=thread", "--bench-start thread: * give one of fork_server, spawn, in_process"),
         ("--bench-model=nonsense", "--bench-model nonsense: that is not possible; give module:factory"),
