@@ -35,8 +35,10 @@ PLUGINS = ("bench.plugin", "reports.plugin")
 #: verb: where its function is, and what it does. A function takes the arguments that follow the verb.
 VERBS = {
     "run": ("joulemark:run", "measure the installed suites, or those at the paths named first"),
-    "show": ("reports.cli:show", "print the tables of a stored run"),
-    "report": ("reports.cli:report", "write reports of a stored run: HTML, Markdown, CSV"),
+    "show": ("reports.cli:show", "print the tables of a stored run, or of several side by side"),
+    "report": ("reports.cli:report", "write reports of stored runs: HTML, Markdown, CSV and more"),
+    "recommend": ("reports.cli_prices:recommend", "say which setting to take: the least cost, energy or time"),
+    "prices": ("reports.cli_prices:prices", "print the price book that is shipped, to be edited"),
 }
 
 # How far a project is searched for names like ours: every pytest run of the environment waits for it.
@@ -272,7 +274,7 @@ def _version() -> str:
 
 
 def _usage() -> str:
-    verbs = "\n".join(f"  {verb:8}{what}" for verb, (_, what) in VERBS.items())
+    verbs = "\n".join(f"  {verb:11}{what}" for verb, (_, what) in VERBS.items())
     return f"""usage: joulemark VERB [arguments]
 
 Benchmarks deep-learning classifiers and says how far each figure can be trusted.

@@ -176,7 +176,10 @@ def test_an_unknown_verb_is_refused_in_one_line(capsys):
     assert joulemark.main(["shwo"]) == 2
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err == "joulemark: no such verb: shwo; choose from run, show, report, or see joulemark --help\n"
+    assert (
+        output.err
+        == "joulemark: no such verb: shwo; choose from run, show, report, recommend, prices, or see joulemark --help\n"
+    )
 
 
 @pytest.mark.parametrize("verb", joulemark.VERBS)
