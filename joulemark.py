@@ -35,7 +35,10 @@ PLUGINS = ("bench.plugin", "reports.plugin")
 #: verb: where its function is, and what it does. A function takes the arguments that follow the verb.
 VERBS = {
     "run": ("joulemark:run", "measure the installed suites, or those at the paths named first"),
+    "nsys": ("joulemark:nsys", "capture one case with Nsight Systems, or read in a capture"),
+    "doctor": ("bench.doctor:main", "say what this machine can do, and what to install or switch on"),
     "show": ("reports.cli:show", "print the tables of a stored run, or of several side by side"),
+    "compare": ("reports.cli:compare", "compare two stored runs, and fail on what grew too much"),
     "report": ("reports.cli:report", "write reports of stored runs: HTML, Markdown, CSV and more"),
     "recommend": ("reports.cli_prices:recommend", "say which setting to take: the least cost, energy or time"),
     "prices": ("reports.cli_prices:prices", "print the price book that is shipped, to be edited"),
@@ -240,6 +243,19 @@ def run(argv: Sequence[str]) -> int:
     options = ["-p", "joulemark", "--benchmark-only", "-o", "python_files=bench_*.py"]
     sys.path.append(os.getcwd())  # so that a model or workload beside the user can be named; last, to hide nothing
     return int(pytest.main([*options, *(paths or _installed_suites()), *argv[len(paths) :]]))
+
+
+def nsys(argv: Sequence[str]) -> int:
+    """The exit status of a capture: 0, or 2 where it could not be made, read or added to its run."""
+    from bench import nsight
+    from bench.errors import BenchError
+    from reports import cli
+
+    try:
+        path = nsight.main(argv)
+    except BenchError as error:
+        return _refuse(str(error))
+    return cli.report([str(path)]) or cli.show([str(path)])
 
 
 def _installed_suites() -> list[str]:

@@ -28,29 +28,40 @@ from typing import TYPE_CHECKING
 from bench.analysis import Comparison, Estimate, Verdict, compare, is_look, judge, may_leave, summarise
 from bench.errors import BenchError, ComparisonError, MeasurementError, StorageError, UnavailableError, UsageError
 from bench.options import Options, options_of
-from bench.records import Case, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
+from bench.records import AXES, Case, Check, CheckKind, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
+from bench.selection import Selection, declare
 from bench.storage import load
 from bench.workers.step import Step
 
 if TYPE_CHECKING:
     from bench.energy import energy_window
+    from bench.instruments.nvtx import annotated
+    from bench.instruments.spans import span
+    from bench.instruments.stopwatch import HostStopwatch
     from bench.measurement import GroupMeasurement, Progress, prepare
 
 #: Public names that bring the instruments with them: loaded when asked for, so that reading a run stays quick.
 _LATE = {
     "GroupMeasurement": "bench.measurement",
+    "HostStopwatch": "bench.instruments.stopwatch",
     "Progress": "bench.measurement",
+    "annotated": "bench.instruments.nvtx",
     "energy_window": "bench.energy",
     "prepare": "bench.measurement",
+    "span": "bench.instruments.spans",
 }
 
 __all__ = [
+    "AXES",
     "BenchError",
     "Case",
+    "Check",
+    "CheckKind",
     "Comparison",
     "ComparisonError",
     "Estimate",
     "GroupMeasurement",
+    "HostStopwatch",
     "MeasurementError",
     "Options",
     "Plan",
@@ -58,6 +69,7 @@ __all__ = [
     "Proof",
     "Run",
     "Sample",
+    "Selection",
     "Step",
     "StorageError",
     "Trial",
@@ -66,7 +78,9 @@ __all__ = [
     "Variant",
     "Verdict",
     "Workload",
+    "annotated",
     "compare",
+    "declare",
     "energy_window",
     "expand",
     "is_look",
@@ -75,6 +89,7 @@ __all__ = [
     "may_leave",
     "options_of",
     "prepare",
+    "span",
     "summarise",
 ]
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bench.errors import MeasurementError
-from bench.records import SampleKind, Trial
+from bench.records import Trial
 
 
 class Replay:
@@ -41,7 +41,7 @@ class Replay:
         Raises:
             MeasurementError: the trial failed; raised inside the fixture, so that its JSON keeps the other cases.
         """
-        times = [sample.step_s for sample in trial.samples if sample.kind is SampleKind.TIMING]
+        times = [sample.step_s for sample in trial.samples if sample.kind is trial.kind]
         if trial.failure is not None or not times:
             message = failure_message(trial)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
+    from bench.analysis import Gate, RunComparison
     from bench.records import Run
 
 
@@ -16,4 +17,11 @@ def pytest_joulemark_run_saved(run: Run, path: Path, config: pytest.Config, pric
 
     ``path`` is the file; its folder is the run's own and the place for reports of it. ``prices`` is the price book
     that was asked for, None for the one that is shipped.
+    """
+
+
+def pytest_joulemark_compared(comparison: RunComparison, gates: tuple[Gate, ...], config: pytest.Config) -> None:
+    """Called after that, in a session with ``--bench-against``, if there was a run to compare with.
+
+    Whether the session fails is decided by the measuring plugin.
     """

@@ -2,11 +2,12 @@
 
 ::
 
-    wave 1   hire | enrol each: build, first step, freeze, warm-up | round 1 | round 2 | ... | dismiss
+    wave 1   hire | enrol each: build, first step, check, freeze, warm-up | round 1 | round 2 | ... | dismiss
     wave 2   hire | ...
     round    [ C ][ A ][ B ]      one block of every case, order drawn from the plan's seed
     block    thaw | dropped step | samples | freeze
     energy   idle | one long block of every case | idle        at the end of a wave, where a sensor can be read
+    inspect  phases, operators                                 after all of it, where asked for: bench.profiling
 
 A case that fails, or that this machine cannot run, costs its own figures only.
 """
@@ -25,6 +26,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple, Protocol
 
+import msgspec
+
+from bench import profiling
 from bench.analysis.stopping import (
     LEAST_ROUNDS,
     WANTED_ROUNDS,
@@ -37,10 +41,26 @@ from bench.analysis.stopping import (
 from bench.errors import BenchError, MeasurementError, UnavailableError
 from bench.instruments.power import Panel
 from bench.metering import Meter, SampledMeter
-from bench.records import Case, Caveat, CaveatKind, Failure, Life, Plan, Proof, Sample, SampleKind, Skip, Trial
+from bench.records import (
+    Case,
+    Caveat,
+    CaveatKind,
+    Check,
+    Failure,
+    Life,
+    PhaseBlock,
+    Plan,
+    Profile,
+    Proof,
+    Sample,
+    SampleKind,
+    Skip,
+    Trial,
+)
 from bench.records.power import PowerLog
+from bench.records.trial import kind_of
 from bench.workers.crew import Crew, Worker, WorkerError, hire
-from bench.workers.messages import Block, Build, Built, Finish, Finished, Prepare, Prepared, Sealed
+from bench.workers.messages import Block, Build, Built, Finish, Finished, Inspected, Prepare, Prepared, Sealed
 
 Hire = Callable[[int, str], Crew]
 
@@ -48,6 +68,8 @@ Hire = Callable[[int, str], Crew]
 _DROP_S = 0.1
 #: More samples than this in a block tell nothing more; shorter steps are put into longer samples.
 _MOST_SAMPLES = 10
+#: The same of single steps: each is kept, since it may be the slow one.
+_MOST_LATENCIES = 500
 _FINISH_LIMIT_S = 10.0
 #: A shorter stretch of the warm-up is no witness: steps are doubled until it is as long.
 _STRETCH_S = 0.025
@@ -85,6 +107,8 @@ class _Dossier:
     lives: list[Life] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     proofs: tuple[Proof, ...] = ()
+    checks: list[Check] = field(default_factory=list)
+    check_s: float = 0.0  # what the latest checks took
     doubts: dict[CaveatKind, Caveat] = field(default_factory=dict)
     items: int | None = None
     block: Block | None = None  # set in the first wave, the same in all
@@ -94,6 +118,9 @@ class _Dossier:
     left: bool = False  # precise and clear at a look
     set_up_s: float = 0.0  # what enrolling took, last time
     stride: int = 1  # takes part in every so many-th round
+    phases: list[PhaseBlock] = field(default_factory=list)
+    profile: Profile | None = None
+    lost_in: int = -1  # the wave whose worker a look into the step has cost
 
     @property
     def active(self) -> bool:
@@ -111,7 +138,19 @@ class _Dossier:
             self.proofs,
             tuple(self.doubts.values()),
             self.failure,
+            tuple(self.checks),
+            tuple(self.phases),
+            self.profile,
         )
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a group is measured in: names that a profiler shows, and where files of the run go."""
+
+    run: str = "run"  # its id
+    folder: Path | None = None  # of the run
+    profiler: str | None = None  # the one that is attached to this process
 
 
 class GroupMeasurement:
@@ -127,8 +166,10 @@ class GroupMeasurement:
         meter: Meter | None = None,
         hire: Hire = hire,
         clock: Callable[[], float] = time.perf_counter,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self._plan = plan
+        self._surroundings = surroundings or Surroundings()
         self._caches = caches
         self._progress = progress or Silence()
         self._meter = meter or SampledMeter(Panel())
@@ -171,7 +212,7 @@ class GroupMeasurement:
                 self._run_wave(wave)
                 if is_look(self._plan, wave + 1):
                     self._let_leave()
-                    self._set_rounds()
+                    self._rounds = max(self._rounds, self._affordable())
         except MeasurementError as error:  # no crew could be hired: nobody's case can go on
             for dossier in self._dossiers:
                 if dossier.active:
@@ -204,7 +245,12 @@ class GroupMeasurement:
                 self._attempt(dossier, workers[dossier.index], wave, "set-up", self._enrol)
                 dossier.set_up_s = self._clock() - begin
             if wave == 0:
-                self._set_rounds(cold_s=sum(life.build_s + life.first_step_s for each in staff for life in each.lives))
+                lives = [life for dossier in staff for life in dossier.lives]
+                cold_s = sum(life.build_s + life.first_step_s for life in lives)
+                self._rounds = self._affordable(cold_s + sum(dossier.check_s for dossier in staff))
+            elif wave == 1:
+                self._rounds = self._affordable()
+            if wave < 2:
                 self._doubt_rounds()
             for round_ in range(self._rounds):
                 self._run_round(wave, round_, workers)
@@ -212,6 +258,7 @@ class GroupMeasurement:
             if self._meter.measures:
                 self._run_energy_round(wave, workers)
             for dossier in staff:
+                self._attempt(dossier, workers[dossier.index], wave, "inspect", self._inspect)
                 self._attempt(dossier, workers[dossier.index], wave, "finish", self._dismiss)
 
     def _attempt(
@@ -230,10 +277,16 @@ class GroupMeasurement:
             worker.kill()
 
     def _enrol(self, dossier: _Dossier, worker: Worker, wave: int) -> None:
-        """Build, take the first step, warm up; then wait, frozen."""
+        """Build, take the first step, check the results, warm up; then wait, frozen."""
         plan = self._plan
         request = Build(
-            dossier.case, source_of(dossier.case.workload.build), usable_cpus(), self._cache_folder(dossier), plan.seed
+            dossier.case,
+            source_of(dossier.case.workload.build),
+            usable_cpus(),
+            self._cache_folder(dossier),
+            plan.seed,
+            thorough=wave == 0,
+            within=[self._surroundings.run, group_name(dossier.case), str(dossier.case)],
         )
         built = worker.ask(request, Built, plan.build_limit_s)
         worker.freeze()
@@ -242,8 +295,11 @@ class GroupMeasurement:
         warm_up = self._warm_up(worker)
         dossier.items = built.items
         dossier.proofs = _worst(dossier.proofs, tuple(built.proofs))
+        dossier.checks += [replace(check, wave=wave) for check in built.checks]
+        dossier.check_s = built.check_s
         dossier.step_s = warm_up.step_s
-        dossier.block = dossier.block or shape_block(plan, dossier.case.variant.device, warm_up.step_s)
+        shape = shape_latency_block if kind_of(dossier.case.workload) is SampleKind.LATENCY else shape_block
+        dossier.block = dossier.block or shape(plan, dossier.case.variant.device, warm_up.step_s)
         dossier.lives.append(
             Life(
                 wave=wave,
@@ -269,7 +325,7 @@ class GroupMeasurement:
         stretches_s: list[float] = []
         begin = self._clock()
         while True:
-            (reading,) = self._thawed(worker, Block(steps=steps, samples=1, drop_steps=0, drop_s=0.0)).samples
+            (reading,) = self._thawed(worker, Block(steps, 1, 0, 0.0, "warm-up")).samples
             total_steps += steps
             stretches_s.append(reading[1] / steps)
             agreed = is_warm(stretches_s, plan.warm_up_tolerance)
@@ -293,6 +349,8 @@ class GroupMeasurement:
             dossier.doubt(CaveatKind.UNFROZEN)
         if not pinned:
             dossier.doubt(CaveatKind.UNPINNED)
+        if self._surroundings.profiler is not None:
+            dossier.doubt(CaveatKind.PROFILED, profiler=self._surroundings.profiler)
 
     def _cache_folder(self, dossier: _Dossier) -> str:
         folder = self._caches / f"{dossier.index}-{dossier.case.workload.name}"
@@ -302,22 +360,24 @@ class GroupMeasurement:
     def _staff(self) -> list[_Dossier]:
         return [dossier for dossier in self._dossiers if dossier.active]
 
-    def _set_rounds(self, cold_s: float = 0.0) -> None:
-        """Fix the rounds of the coming waves, from what hiring and enrolling took last; no sample is looked at.
+    def _affordable(self, cold_s: float = 0.0) -> int:
+        """The rounds of the coming waves, from what hiring and enrolling took last; no sample is looked at.
 
-        Done in the first wave, whose cold set-up of ``cold_s`` in all the budget does not count, and at the look.
+        Asked in the first wave, of whose cold set-up and long checks ``cold_s`` in all is not counted, in the second,
+        which shows what later ones take, and at the look.
         """
         staff = self._staff()
         if not staff:
-            return
+            return self._rounds
         chosen = strides([_block_s(dossier) for dossier in staff])
         round_s = sum(_block_s(dossier) / stride for dossier, stride in zip(staff, chosen, strict=True))
         overhead_s = self._hire_s + sum(dossier.set_up_s for dossier in staff) - cold_s
         if self._meter.measures:
             overhead_s += self._energy_round_s(staff)
-        self._rounds = affordable_rounds(self._plan, max(0.0, overhead_s), round_s)
+        rounds = affordable_rounds(self._plan, len(self._dossiers), max(0.0, overhead_s), round_s)
         for dossier, stride in zip(staff, chosen, strict=True):
-            dossier.stride = min(stride, max(1, self._rounds // LEAST_ROUNDS))
+            dossier.stride = min(stride, max(1, rounds // LEAST_ROUNDS))
+        return rounds
 
     def _doubt_rounds(self) -> None:
         wanted = self._plan.rounds or WANTED_ROUNDS
@@ -350,10 +410,14 @@ class GroupMeasurement:
         if dossier.block is None:
             msg = f"{dossier.case.name} has no block to run; it was not enrolled"
             raise MeasurementError(msg)
-        self._keep(dossier, worker, dossier.block, Sample(wave, round_, position, None, 0.0, 1, 0.0, None))
+        block = msgspec.structs.replace(dossier.block, label=f"round {round_ + 1}")
+        kind = kind_of(dossier.case.workload)
+        self._keep(dossier, worker, block, Sample(wave, round_, position, None, 0.0, 1, 0.0, None, kind))
 
     def _run_energy_block(self, dossier: _Dossier, worker: Worker, wave: int, position: int) -> None:
         block = shape_energy_block(self._plan, dossier.step_s)
+        if kind_of(dossier.case.workload) is SampleKind.LATENCY:  # back to back it would be another regime
+            block = Block(1, block.steps, block.drop_steps, block.drop_s)
         self._keep(dossier, worker, block, Sample(wave, 0, position, None, 0.0, 1, 0.0, None, SampleKind.ENERGY))
 
     def _keep(self, dossier: _Dossier, worker: Worker, block: Block, where: Sample) -> None:
@@ -366,16 +430,34 @@ class GroupMeasurement:
         ]
         self._predecessor = dossier.index
 
+    def _inspect(self, dossier: _Dossier, worker: Worker, wave: int) -> None:
+        """Look into the step, where that was asked for; what goes wrong there costs no figure."""
+        request = profiling.request(dossier.case, self._plan, wave, dossier.step_s, self._surroundings.folder)
+        if request is None:
+            return
+        worker.thaw()
+        try:
+            inspected = worker.ask(request, Inspected, self._plan.block_limit_s)
+        except (BenchError, OSError) as error:
+            dossier.doubt(CaveatKind.NOT_INSPECTED, reason=str(error))
+            dossier.lost_in = wave
+            worker.kill()
+            return
+        worker.freeze()
+        dossier.phases += [inspected.phases] if inspected.phases is not None else []
+        dossier.profile = inspected.profile or dossier.profile
+
     def _dismiss(self, dossier: _Dossier, worker: Worker, wave: int) -> None:
-        del wave
+        if dossier.lost_in == wave:
+            return
         worker.thaw()
         finished = worker.ask(Finish(), Finished, _FINISH_LIMIT_S)
         dossier.lives[-1] = replace(dossier.lives[-1], peak_memory_bytes=finished.peak_memory_bytes)
 
     def _let_leave(self) -> None:
-        """At a look: cases whose ratio is precise and clear are done. The baseline never is."""
+        """At a look: cases whose ratio is precise and clear are done. The baseline and its copies never are."""
         baseline, *others = self._dossiers
-        staff = [dossier for dossier in others if dossier.active]
+        staff = [dossier for dossier in others if dossier.active and not dossier.case.copy]
         leaving = may_leave([baseline.trial(), *(dossier.trial() for dossier in staff)], self._plan)
         for dossier in staff:
             dossier.left = dossier.case in leaving
@@ -410,9 +492,21 @@ def shape_block(plan: Plan, device: str, step_s: float) -> Block:
     return Block(steps=steps, samples=samples, drop_steps=1, drop_s=_DROP_S if on_cuda else 0.0)
 
 
+def shape_latency_block(plan: Plan, device: str, step_s: float) -> Block:
+    """The block for single steps: at least the plan's number of them, and at least the block's length."""
+    enough = min(_MOST_LATENCIES, math.ceil(plan.block_length_s(device) / step_s))
+    drop_s = _DROP_S if device.startswith("cuda") else 0.0
+    return Block(steps=1, samples=max(plan.latency_steps, enough), drop_steps=1, drop_s=drop_s)
+
+
 def shape_energy_block(plan: Plan, step_s: float) -> Block:
     """One sample of at least ``energy_block_s``, after a tenth of a second that is dropped."""
-    return Block(steps=max(1, math.ceil(plan.energy_block_s / step_s)), samples=1, drop_steps=1, drop_s=_DROP_S)
+    return Block(max(1, math.ceil(plan.energy_block_s / step_s)), 1, drop_steps=1, drop_s=_DROP_S, label="energy")
+
+
+def group_name(case: Case) -> str:
+    """What reports call the group of a case: "inference on cpu"."""
+    return f"{case.workload.name} on {case.variant.device}"
 
 
 def source_of(import_name: str) -> str | None:

@@ -10,16 +10,18 @@ import math
 import random
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from bench.analysis import Gate, parse_gate
+from bench.axes import Axes, parse_axes
 from bench.errors import UsageError
 from bench.records import Plan
-from bench.records.plan import WORKER_STARTS
+from bench.records.plan import TOLERANCES, WORKER_STARTS
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,17 @@ class Options:
     input_shape: tuple[int, int, int] = (3, 32, 32)
     classes: int = 10
     prices: Path | None = None  # None for the price book that is shipped
+    axes: Axes = ()  # a grid of the user's own in place of the curated set
+    full: bool = False  # every sensible combination
+    backends: tuple[tuple[str, str], ...] = ()  # names of backends from outside, and where each is found
+    self_check: str | None = None  # "short" or "long"; None for none
+    against: Path | None = None  # the run that this one is compared with
+    fail_on: tuple[Gate, ...] = ()
+    case: str | None = None  # the only one to be measured; None for all that are selected
+
+
+#: How often the baseline of each group is measured once more, by the kind of self-check.
+COPIES: Mapping[str, int] = {"short": 1, "long": 8}
 
 
 #: Where the plugin keeps the options of a session.
@@ -94,10 +107,24 @@ def _prices(text: str) -> Path:
     return Path(text)
 
 
+def _tolerances(text: str) -> dict[str, float]:
+    """``"rmse_int8=0.3,agreement=90%"`` as fields of the plan."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(name in TOLERANCES and equals for name, equals, _ in pairs):
+        raise ValueError
+    return {name: _fraction(value) for name, _, value in pairs}
+
+
 def _start(text: str) -> str:
     if text not in WORKER_STARTS:
         raise ValueError
     return text
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ValueError
+    return text.lower() == "true"
 
 
 def _factory(text: str) -> str:
@@ -106,10 +133,19 @@ def _factory(text: str) -> str:
     return text
 
 
+def _self_check(text: str) -> str:
+    if text not in COPIES:
+        raise ValueError
+    return text
+
+
 class _Option(NamedTuple):
     parse: Callable[[str], Any]
     example: str  # completes the sentence "give ..."
     help: str
+    bare: str | None = None  # what it means without a value; None where it needs one
+    many: bool = False  # may be given several times; a list in pyproject.toml
+    flag: bool = False  # stands alone on the command line, true or false in pyproject.toml
 
 
 _PLAN_OPTIONS: Mapping[str, _Option] = {
@@ -119,11 +155,20 @@ _PLAN_OPTIONS: Mapping[str, _Option] = {
         "a whole number from 1, like 10",
         "interleaved rounds per wave, at most (default: as many as the budget affords)",
     ),
-    "budget": _Option(_seconds, "a positive number of seconds, like 150", "seconds per group (default 150)"),
+    "budget": _Option(
+        _seconds,
+        "a positive number of seconds, like 150",
+        "seconds per group (default 60, and 10 for each of its cases)",
+    ),
     "precision": _Option(
         _fraction, "a fraction, like 1% or 0.01", "half-width wanted of a ratio's interval (default 1%%)"
     ),
     "band": _Option(_fraction, "a fraction, like 1% or 0.01", "differences that do not matter (default 1%%)"),
+    "tolerance": _Option(
+        _tolerances,
+        f"name=fraction, several joined by commas; the names are {', '.join(TOLERANCES)}",
+        "what right results may be off by: name=fraction,... (see the report for names and defaults)",
+    ),
     "seed": _Option(
         int, "a whole number", "seed of the block order and of torch in the workers (default: drawn, recorded)"
     ),
@@ -132,9 +177,16 @@ _PLAN_OPTIONS: Mapping[str, _Option] = {
         "auto, off, nvml[:INDEX,...], rapl or tdp:WATTS",
         "what to read energy by: auto, off, nvml[:INDEX,...], rapl, tdp:WATTS, joined by + (default auto)",
     ),
+    "phases": _Option(
+        _switch, "true or false", "time each phase of a step as well, in a pass of its own (budget apart)", flag=True
+    ),
+    "profile": _Option(
+        _switch, "true or false", "record a few steps of each case with PyTorch's profiler (budget apart)", flag=True
+    ),
     "start": _Option(_start, "one of " + ", ".join(WORKER_STARTS), "how workers are started (default fork_server)"),
 }
 _SUITE_OPTIONS: Mapping[str, _Option] = {
+    "case": _Option(str, "a case's name", "measure this case alone, by its full name: inference[cpu-fp32]"),
     "out": _Option(Path, "a folder", "folder for runs and reports (default out/)"),
     "data": _Option(
         str, "a data set", "digits, mnist, medmnist:NAME or synthetic:CxHxW for the shipped suites (default digits)"
@@ -143,17 +195,40 @@ _SUITE_OPTIONS: Mapping[str, _Option] = {
     "input": _Option(_shape, "channels x height x width, like 3x32x32", "input shape of the model (default 3x32x32)"),
     "prices": _Option(_prices, "a price book", "what time and energy cost: a TOML file (default: the one shipped)"),
     "classes": _Option(_classes, "a whole number from 2, like 10", "number of classes of the model (default 10)"),
+    "self-check": _Option(
+        _self_check,
+        "=short or =long, with the sign, and paths after it",
+        "measure each baseline once more, to know the least difference this machine shows; =long: eight times",
+        bare="short",
+    ),
+    "against": _Option(Path, "a run's folder", "compare with a stored run, or the latest in a folder of runs"),
+    "fail-on": _Option(
+        parse_gate, "METRIC:LIMIT", "with --bench-against: fail if METRIC surely grew by more, as time:5%%", many=True
+    ),
 }
 _ALL: Mapping[str, _Option] = {**_PLAN_OPTIONS, **_SUITE_OPTIONS}
+#: Options that may be given several times; in the project file they are a table, or a list of the same texts.
+_REPEATED: Mapping[str, str] = {
+    "axis": "NAME=VALUE,VALUE: measure these values of an axis, in all combinations with those of other axes, instead "
+    "of the usual settings; may be repeated",
+    "backend": "NAME=module:function or NAME=file.py:function: a backend of your own; may be repeated",
+}
+_FULL = "measure all sensible combinations of settings; give it a larger --bench-budget"
 #: Options whose name on the command line is not that of the field.
-_FIELDS = {"budget": "budget_s", "input": "input_shape"}
+_FIELDS = {"budget": "budget_s", "input": "input_shape", "self-check": "self_check", "fail-on": "fail_on"}
 
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare ``--bench-*``."""
     group = parser.getgroup("joulemark", "joulemark: benchmarks of deep-learning classifiers")
     for name, option in _ALL.items():
-        group.addoption(f"--bench-{name}", metavar=name.upper(), default=None, help=option.help)
+        extra: dict[str, Any] = {"action": "append"} if option.many else {}
+        extra |= {"nargs": "?", "const": option.bare} if option.bare is not None else {}
+        extra |= {"action": "store_true"} if option.flag else {"metavar": name.upper()}
+        group.addoption(f"--bench-{name}", default=None, help=option.help, **extra)
+    for name, text in _REPEATED.items():
+        group.addoption(f"--bench-{name}", metavar="NAME=...", action="append", default=None, help=text)
+    group.addoption("--bench-full", action="store_true", default=None, help=_FULL)
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -165,18 +240,75 @@ def read_options(config: pytest.Config) -> Options:
     settings = _project_settings(config)
     values: dict[str, Any] = {}
     for name, option in _ALL.items():
-        given = config.getoption(f"bench_{name}")
+        given = config.getoption(f"bench_{name.replace('-', '_')}")
         where = f"--bench-{name}"
         if given is None and name in settings:
             given, where = settings[name], f"[tool.joulemark] {name}"
-        if given is not None:
+        if given is not None and option.many:
+            each = given if isinstance(given, list) else [given]
+            values[_FIELDS.get(name, name)] = tuple(_parsed(option, str(one), where) for one in each)
+        elif given is not None:
             values[_FIELDS.get(name, name)] = _parsed(option, str(given), where)
     _check_root(config, values.get("out"))
     plan_fields = {_FIELDS.get(name, name) for name in _PLAN_OPTIONS}
     plan_values = {name: value for name, value in values.items() if name in plan_fields}
+    plan_values.update(plan_values.pop("tolerance", {}))
     plan_values.setdefault("seed", random.SystemRandom().randrange(2**31))
     rest = {name: value for name, value in values.items() if name not in plan_fields}
-    return Options(plan=Plan(**plan_values), **rest)
+    if "fail_on" in rest and "against" not in rest:
+        msg = "--bench-fail-on compares with a stored run; name it with --bench-against=RUN"
+        raise UsageError(msg)
+    folders = (config.invocation_params.dir, config.rootpath)
+    return Options(
+        plan=Plan(**plan_values),
+        axes=parse_axes(_repeated(config, settings, "axis")),
+        full=_full(config, settings),
+        backends=tuple(_backend(where, text, folders) for where, text in _repeated(config, settings, "backend")),
+        **rest,
+    )
+
+
+def _repeated(config: pytest.Config, settings: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
+    """Each text of an option that may be repeated, with where it was given; the command line replaces the file."""
+    given = config.getoption(f"bench_{name}")
+    if given is not None:
+        yield from ((f"--bench-{name}", text) for text in given)
+        return
+    where, found = f"[tool.joulemark] {name}", settings.get(name, [])
+    if isinstance(found, dict):
+        yield from ((where, f"{key}={_joined(value)}") for key, value in found.items())
+    elif isinstance(found, list):
+        yield from ((where, str(text)) for text in found)
+    else:
+        yield where, str(found)
+
+
+def _joined(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _full(config: pytest.Config, settings: Mapping[str, Any]) -> bool:
+    found = settings.get("full", False)
+    if not isinstance(found, bool):
+        msg = f"[tool.joulemark] full = {found!r}: that is not possible; give true or false"
+        raise UsageError(msg)
+    return found or bool(config.getoption("bench_full"))
+
+
+def _backend(where: str, text: str, folders: tuple[Path, ...]) -> tuple[str, str]:
+    """A backend's name and import name; a file is given its whole path, since workers may start elsewhere."""
+    match = re.fullmatch(r"([a-z][a-z0-9_]*)=([^,;=]+):([A-Za-z_]\w*)", text.strip())
+    if match is None:
+        msg = f"{where} {text}: that is not possible; give NAME=module:function or NAME=file.py:function"
+        raise UsageError(msg)
+    name, place, function = match.groups()
+    if not place.endswith(".py"):
+        return name, f"{place}:{function}"
+    files = [folder / place for folder in folders if (folder / place).is_file()]
+    if not files:
+        msg = f"{where} {text}: there is no file {place}; give a path from {folders[0]}"
+        raise UsageError(msg)
+    return name, f"{files[0].resolve()}:{function}"
 
 
 def _check_root(config: pytest.Config, out: Path | None) -> None:
@@ -222,7 +354,7 @@ def _settings(path: Path) -> Mapping[str, Any] | None:
         msg = f"{path}: tool.joulemark is not a table; write [tool.joulemark]"
         raise UsageError(msg)
     for name in table:
-        if name not in _ALL:
-            msg = f"{path}: [tool.joulemark] has no setting {name!r}; the settings are {', '.join(_ALL)}"
+        if name not in (known := (*_ALL, *_REPEATED, "full")):
+            msg = f"{path}: [tool.joulemark] has no setting {name!r}; the settings are {', '.join(known)}"
             raise UsageError(msg)
     return table

@@ -7,7 +7,10 @@ reads its own trial and replays it into pytest-benchmark.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import difflib
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,16 @@ import bench
 from bench import hooks
 from bench.bridge import Replay, mend_params
 from bench.errors import BenchError, UnavailableError, UsageError
-from bench.options import OPTIONS, Options, add_options, read_options
-from bench.records import Case, Plan, Skip, Trial
+from bench.forecast import forecast_s
+from bench.gating import Base, Gating
+from bench.options import COPIES, OPTIONS, Options, add_options, read_options
+from bench.records import Case, Plan, Run, Skip, Trial
+from bench.selection import Selection, declared
 from bench.session import Session
 
 SESSION = pytest.StashKey[Session]()
+_BASE = pytest.StashKey[Base]()
+_GATING = pytest.StashKey[Gating]()
 _REPLAY = pytest.StashKey[Replay]()
 
 Measure = Callable[[Case], Trial | None]
@@ -81,18 +89,41 @@ def _once(session: Session, case: Case, benchmark: Any) -> None:
         pytest.skip(str(error))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect all but the one case that ``--bench-case`` names."""
+    wanted = _options(config).case
+    if wanted is None:
+        return
+    named = {item: case.name for item in items if (case := _case_of(item)) is not None}
+    kept = [item for item in items if named.get(item) == wanted]
+    if not kept:
+        near = difflib.get_close_matches(wanted, named.values(), 3, 0.3)
+        there = f"there are {', '.join(near)}" if near else "no case was collected at all"
+        msg = f"--bench-case {wanted}: no such case; {there}"
+        raise pytest.UsageError(msg)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     """Before the first test: find the cases, check and prepare everything, say what will be done."""
     config = session.config
-    if _will_measure(config):
+    if (refusal := declared(config).refusal) is not None:
+        raise pytest.UsageError(refusal)
+    only_collect = getattr(config.option, "collectonly", False)
+    if _will_measure(config) or only_collect:
         cases = [case for item in session.items if (case := _case_of(item)) is not None and not _is_skipped(item)]
         measuring = _session(config)
         try:
             measuring.select(cases)
             if any(measuring.selected):
                 _announce(config, measuring)
+            if any(measuring.selected) and not only_collect:
+                _say(config, ["preparing data and models; what takes long is kept for the next run"])
                 measuring.get_ready()
+                if measuring.options.against is not None:  # before the new run lies in the same folder
+                    config.stash[_BASE] = Base.at(measuring.options.against)
         except BenchError as error:
             raise pytest.UsageError(str(error)) from error
     return (yield)
@@ -132,13 +163,33 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.hook.pytest_joulemark_run_saved(
             run=run, path=measuring.path, config=session.config, prices=_options(session.config).prices
         )
+        _hold_against_base(session, run)
 
 
+def _hold_against_base(session: pytest.Session, run: Run) -> None:
+    """Compare the run with its base, if there is one, and let the session fail where a gate does."""
+    config = session.config
+    base = config.stash.get(_BASE, None)
+    if base is None or base.run is None:
+        return
+    gates = _options(config).fail_on
+    config.stash[_GATING] = gating = Gating.of(base.run, run, gates)
+    config.hook.pytest_joulemark_compared(comparison=gating.comparison, gates=gates, config=config)
+    if not gating.passed and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     measuring = config.stash.get(SESSION, None)
     if measuring is not None and measuring.trouble is not None:
         terminalreporter.write_line(f"joulemark: {measuring.trouble}", red=True)
         terminalreporter.write_line(f"joulemark: the run was rescued to {measuring.path}", red=True)
+    gating, base = config.stash.get(_GATING, None), config.stash.get(_BASE, None)
+    if gating is not None:
+        terminalreporter.write_line(f"joulemark: {gating.line}", red=not gating.passed)
+    elif base is not None and base.run is None:
+        terminalreporter.write_line(f"joulemark: no run at {base.place} yet, so there was nothing to compare with")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -152,7 +203,10 @@ def _options(config: pytest.Config) -> Options:
 
 def _session(config: pytest.Config) -> Session:
     if SESSION not in config.stash:
-        config.stash[SESSION] = Session(_options(config), quiet=config.option.verbose < 0)
+        try:
+            config.stash[SESSION] = Session(_options(config), quiet=config.option.verbose < 0)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from error
     return config.stash[SESSION]
 
 
@@ -177,18 +231,65 @@ def _will_measure(config: pytest.Config) -> bool:
 
 
 def _announce(config: pytest.Config, measuring: Session) -> None:
+    """What will be measured, what was left out and why, and how long it may take."""
+    plan = measuring.options.plan
+    cases, groups = measuring.selected
+    what = (
+        f"{_counted(cases, 'case')} in {_counted(groups, 'group')}, "
+        f"{_counted(plan.waves, 'wave')} of {_rounds(plan)}, "
+        f"about {_budget(measuring.groups, plan)} s a group at most (and set-up)"
+    )
+    minutes = max(1, math.ceil(forecast_s(measuring.groups, plan) / 60))
+    _say(
+        config,
+        [
+            f"{what}; seed {plan.seed}",
+            *_left_out(declared(config).selections),
+            *_impossible(measuring.impossible),
+            *_self_check(measuring.options.self_check),
+            *_attached(measuring.profiler),
+            f"it may take about {_counted(minutes, 'minute')}: an estimate, from the plan and usual set-up times",
+        ],
+    )
+
+
+def _left_out(selections: Sequence[Selection]) -> Iterator[str]:
+    """A line for each reason, however many cases it holds for."""
+    reasons = Counter(reason for selection in selections for _, reason in selection.left_out)
+    yield from (f"left out {_counted(count, 'case')}: {reason}" for reason, count in reasons.items())
+    added = tuple(dict.fromkeys(str(case) for selection in selections for case in selection.added))
+    if added:
+        yield f"added {', '.join(added)}: what everything on that device is compared with"
+
+
+def _self_check(kind: str | None) -> Iterator[str]:
+    if kind is not None:
+        cost = "which takes as much more of the budget" if COPIES[kind] > 1 else "in the same budget"
+        yield f"self-check: each group's baseline is measured {_counted(COPIES[kind], 'more time')}, {cost}"
+
+
+def _attached(profiler: str | None) -> Iterator[str]:
+    if profiler is not None:
+        yield f"{profiler} is attached: it sees ranges, workers are spawned, and there will be no verdicts"
+
+
+def _impossible(skips: Sequence[Skip]) -> Iterator[str]:
+    reasons = Counter((skip.reason, skip.fix) for skip in skips)
+    yield from (f"{_counted(count, 'case')} cannot run here: {why}; {fix}" for (why, fix), count in reasons.items())
+
+
+def _say(config: pytest.Config, sentences: Sequence[str]) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or config.option.verbose < 0:
         return
-    plan = measuring.options.plan
-    cases, groups = measuring.selected
     reporter.ensure_newline()
-    reporter.write_line(
-        f"joulemark: {_counted(cases, 'case')} in {_counted(groups, 'group')}, "
-        f"{_counted(plan.waves, 'wave')} of {_rounds(plan)}, "
-        f"about {plan.budget_s:.0f} s a group at most (and set-up); seed {plan.seed}"
-    )
-    reporter.write_line("joulemark: preparing data and models; what takes long is kept for the next run")
+    for sentence in sentences:
+        reporter.write_line(f"joulemark: {sentence}")
+
+
+def _budget(groups: Iterable[Sequence[Case]], plan: Plan) -> str:
+    budgets = sorted({round(plan.group_budget_s(len(group))) for group in groups})
+    return f"{budgets[0]} to {budgets[-1]}" if len(budgets) > 1 else str(budgets[0])
 
 
 def _rounds(plan: Plan) -> str:

@@ -12,25 +12,30 @@ from pathlib import Path
 
 from bench import storage
 from bench.errors import MeasurementError, StorageError, UnavailableError, UsageError
-from bench.instruments import probe
+from bench.instruments import nvtx, probe
 from bench.instruments.panel import open_panel, parse_power
-from bench.measurement import GroupMeasurement, prepare
+from bench.measurement import GroupMeasurement, Surroundings, group_name, prepare
 from bench.metering import SampledMeter
-from bench.options import Options
+from bench.options import COPIES, Options
+from bench.overheads import measure_overheads
 from bench.progress import shown
-from bench.records import Case, Run, Skip, Trial
+from bench.records import Case, Plan, Run, SelfCheck, Skip, Trial
 
 
 class Session:
     """Holds the run while it grows; written after each group, so that a later trouble cannot take it away."""
 
     def __init__(self, options: Options, *, quiet: bool = False) -> None:
-        self.options = options
+        self.profiler = nvtx.profiler()
+        self.options = _followed(options) if self.profiler else options
         self.path: Path | None = None  # of run.json, once there is one
         self.trouble: str | None = None  # why it does not lie where it should
         self._quiet = quiet
         self._begin = time.monotonic()
+        self._started = datetime.datetime.now(datetime.UTC)
+        self._id = f"{self._started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         self._run: Run | None = None
+        self._self_check: SelfCheck | None = None
         self._groups: dict[object, list[Case]] = {}
         self._results: dict[Case, Trial | Skip] = {}
         self._caches = tempfile.TemporaryDirectory(prefix="joulemark-")
@@ -62,6 +67,16 @@ class Session:
         """How many cases will be measured, in how many groups."""
         return sum(len(group) for group in self._groups.values()), len(self._groups)
 
+    @property
+    def groups(self) -> tuple[tuple[Case, ...], ...]:
+        """The cases that will be measured, by group."""
+        return tuple(map(tuple, self._groups.values()))
+
+    @property
+    def impossible(self) -> tuple[Skip, ...]:
+        """The cases that are known to be impossible on this machine."""
+        return self._skips()
+
     def get_ready(self) -> None:
         """Check everything that can be checked, and prepare data and weights, before the first measurement.
 
@@ -71,6 +86,9 @@ class Session:
         """
         self._check_output()
         open_panel(parse_power(self.options.plan.power)).close()  # a GPU that is not there is said now
+        if self.options.self_check is not None:
+            devices = [group[0].variant.device for group in self._groups.values()]
+            self._self_check = measure_overheads(COPIES[self.options.self_check], devices, self.options.plan)
         for group in self._groups.values():
             try:
                 prepare(group, self.options.plan)
@@ -100,12 +118,16 @@ class Session:
         cases = self._unmeasured(case)
         if not cases:
             return
-        title = f"{case.workload.name} on {case.variant.device}"
+        title = group_name(case)
         folder = Path(tempfile.mkdtemp(dir=self._caches.name))
         plan = self.options.plan
         meter = SampledMeter(open_panel(parse_power(plan.power)))
+        cases, plan = self._with_copies(cases, plan)
+        surroundings = Surroundings(self._id, self._folder(), self.profiler)
         with shown(title, len(cases), plan, quiet=self._quiet) as progress:
-            measurement = GroupMeasurement(cases, plan, folder, progress=progress, meter=meter)
+            measurement = GroupMeasurement(
+                cases, plan, folder, progress=progress, meter=meter, surroundings=surroundings
+            )
             try:
                 measurement.run()
             finally:
@@ -119,6 +141,7 @@ class Session:
             UnavailableError: this machine cannot run it.
         """
         plan = replace(self.options.plan, waves=1, rounds=1, warm_up_s=1e-9, block_s=1e-9, cuda_block_s=1e-9)
+        plan = replace(plan, phases=False, profile=False)
         measurement = GroupMeasurement([case], plan, Path(self._caches.name) / "once")
         measurement.run()
         for skip in measurement.skips:
@@ -138,6 +161,18 @@ class Session:
     def _unmeasured(self, case: Case) -> list[Case]:
         return [member for member in self._groups.get(case.group, ()) if member not in self._results]
 
+    def _with_copies(self, cases: list[Case], plan: Plan) -> tuple[list[Case], Plan]:
+        """The cases with copies of their baseline, and the plan for them.
+
+        A single copy shares the budget, so that it shows what this very budget can show; many have their own.
+        """
+        baseline = self._groups[cases[0].group][0]
+        if self.options.self_check is None or cases[0] is not baseline:
+            return cases, plan
+        copies = COPIES[self.options.self_check]
+        budget_s = plan.group_budget_s(len(cases)) * (1 if copies == 1 else (len(cases) + copies) / len(cases))
+        return [*cases, *(replace(baseline, copy=n + 1) for n in range(copies))], replace(plan, budget_s=budget_s)
+
     def _keep(self, measurement: GroupMeasurement) -> None:
         trials, power = measurement.trials, measurement.power
         self._results.update({trial.case: trial for trial in trials})
@@ -147,26 +182,28 @@ class Session:
         self._save(replace(run, trials=(*run.trials, *trials), skips=self._skips(), power=logs))
 
     def _skips(self) -> tuple[Skip, ...]:
-        return tuple(result for result in self._results.values() if isinstance(result, Skip))
+        return tuple(result for result in self._results.values() if isinstance(result, Skip) and not result.case.copy)
 
     def _new_run(self) -> Run:
-        now = datetime.datetime.now(datetime.UTC)
         return Run(
-            id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
-            started=now.isoformat(timespec="seconds"),
+            id=self._id,
+            started=self._started.isoformat(timespec="seconds"),
             environment=probe.environment(),
             plan=self.options.plan,
+            self_check=self._self_check,
         )
 
     def _save(self, run: Run) -> None:
         """Save where the user wants it; if that has become impossible, in a temporary folder rather than nowhere."""
         self._run = run
-        folder = self.path.parent if self.path else self.options.out / run.id
         try:
-            self.path = storage.save(run, folder)
+            self.path = storage.save(run, self._folder())
         except StorageError as error:
             self.trouble = str(error)
             self.path = storage.save(run, Path(tempfile.mkdtemp(prefix="joulemark-rescued-")))
+
+    def _folder(self) -> Path:
+        return self.path.parent if self.path else self.options.out / self._id
 
     def _check_output(self) -> None:
         out = self.options.out
@@ -177,3 +214,16 @@ class Session:
         except OSError as error:
             msg = f"--bench-out {out}: nothing can be written there ({error.strerror}); choose another folder"
             raise UsageError(msg) from error
+
+
+def _followed(options: Options) -> Options:
+    """The options under a profiler: it does not follow forks, so workers are spawned.
+
+    Raises:
+        UsageError: PyTorch's profiler was asked for as well.
+    """
+    if options.plan.profile:
+        msg = "two profilers cannot record one process; leave out --bench-profile, or run without Nsight Systems"
+        raise UsageError(msg)
+    start = "spawn" if options.plan.start == "fork_server" else options.plan.start
+    return replace(options, plan=replace(options.plan, start=start))

@@ -3,7 +3,8 @@
 Schema history (a run is read by any Joulemark that knows its schema):
 
 1   first: environment, plan, trials with lives, samples, proofs and caveats, skips, logs of power. A sample is an
-    array in the order of :class:`bench.records.Sample`'s fields, a reading of a sensor likewise.
+    array in the order of :class:`bench.records.Sample`'s fields, a reading of a sensor likewise. Added since, absent in
+    older runs: phases and profile of a trial, captures of a run.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ def save(run: Run, folder: Path) -> Path:
 
 
 def load(place: Path | str) -> Run:
-    """The run in a ``run.json`` or in the folder that holds one.
+    """The run in a ``run.json``, in the folder that holds one, or the latest in a folder of such folders.
 
     Raises:
         StorageError: no such file, or one that is damaged, foreign, too large or of a later schema.
     """
-    path = Path(place)
+    path = find(place) or Path(place)
     if path.is_dir():
         path = path / FILE_NAME
     data = read_bytes(path)
@@ -63,6 +64,27 @@ def load(place: Path | str) -> Run:
     except (msgspec.DecodeError, UnicodeDecodeError, BenchError, ValueError, RecursionError) as error:
         msg = f"{path} is damaged ({_one_line(error)}); take it from a backup or measure again"
         raise StorageError(msg) from error
+
+
+def find(place: Path | str) -> Path | None:
+    """The file that :func:`load` reads; None where there is none.
+
+    Of several runs in a folder the latest is the one whose name comes last, since names begin with the date.
+
+    Raises:
+        StorageError: the place is there, and one may not look.
+    """
+    path = Path(place)
+    try:
+        if path.is_file() or not path.is_dir():
+            return path if path.is_file() else None
+        if (path / FILE_NAME).is_file():
+            return path / FILE_NAME
+        runs = [folder / FILE_NAME for folder in path.iterdir() if (folder / FILE_NAME).is_file()]
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror or error}); check the path and its permissions"
+        raise StorageError(msg) from error
+    return max(runs, key=lambda run: run.parent.name, default=None)
 
 
 def write_whole(path: Path, data: bytes) -> None:

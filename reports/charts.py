@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from bench.analysis import Row
-from bench.units import unscale
+from bench.analysis import Row, StepTimes, step_times
+from bench.units import quantity, scale, unscale
 from reports.document import Section
 from reports.drawing import BAND, INK, MUTED, RULE, picture
 from reports.figures import Bounds, bounds, percent
 from reports.standing import Standing, standing
 from reports.tables import energy_per_item
-from reports.text import shortened
+from reports.text import one_line, shortened
 
 _ROW_IN = 0.42
 _AXIS_IN = 0.36
@@ -28,6 +28,19 @@ _OF_STANDING: Mapping[Standing, str] = {
     Standing.UNSURE: "#08090a",
     Standing.BASELINE: "#090a0b",
 }
+
+#: Phases in the colours that the page has; the same phase is the same colour in every picture.
+_PHASE_COLORS = ("#070809", "#08090a", "#060708", "#050607")
+_OF_PHASE: Mapping[str, str] = {
+    "data": "#08090a",
+    "host-to-device": "#060708",
+    "forward": "#070809",
+    "loss": "#08090a",
+    "backward": "#060708",
+    "optimizer": "#050607",
+    "other": "#090a0b",
+}
+_LEAST_NAMED = 0.005
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,51 @@ def energy_chart(section: Section, prefix: str) -> str | None:
     )
 
 
+def phase_chart(section: Section, prefix: str) -> str | None:
+    """The step of each case as a bar of its phases, one behind the other; None where they were not timed."""
+    timed = [
+        (row, times) for row in section.group.rows if (times := step_times(row.trial, section.confidence)) is not None
+    ]
+    if not timed:
+        return None
+    marks = tuple(
+        _Mark(
+            shortened(one_line(row.trial.case.variant.id), _LABEL_LENGTH),
+            ", ".join(
+                f"{one_line(one.name)} {percent(one.share)}" for one in times.phases if one.share >= _LEAST_NAMED
+            ),
+            Bounds(times.step.value, None, None),
+            standing(row),
+        )
+        for row, times in timed
+    )
+    return _svg(
+        lambda axes: _draw_phases(axes, marks, [times for _, times in timed]),
+        tuple(replace(mark, text=quantity(mark.bounds.value, "s")) for mark in marks),
+        prefix,
+        f"Phases of a step, {section.table.title}",
+        f"Bars of one step each: {'; '.join(f'{mark.label}: {mark.text}' for mark in marks)}. Whole steps",
+    )
+
+
+def _draw_phases(axes: Axes, marks: Sequence[_Mark], timed: Sequence[StepTimes]) -> None:
+    """Stacked bars from zero; a phase is named in its part of the bar where there is room."""
+    limit = max(mark.bounds.value for mark in marks)
+    unit, factor = scale(limit, "s")[1], limit / scale(limit, "s")[0]
+    axes.set_xlim(0, limit * 1.02)
+    for (y, _), times in zip(_placed(marks), timed, strict=True):
+        start = 0.0
+        for number, one in enumerate(times.phases):
+            color = _OF_PHASE.get(one.name, _PHASE_COLORS[number % len(_PHASE_COLORS)])
+            width = one.seconds.value
+            axes.barh(y, width, left=start, height=0.30, facecolor=(color, 0.45), edgecolor=color, linewidth=0.8)
+            label = f"{one_line(one.name)} {percent(one.share)}"
+            if one.name.isascii() and width / limit > 0.017 * len(label):
+                axes.text(start + width / 2, y, label, color=INK, ha="center", va="center", fontsize=7.5)
+            start += width
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g} {unit}"))
+
+
 def _figure_of(row: Row, key: str) -> Bounds | None:
     energy = energy_per_item(row)
     figures = {
@@ -110,8 +168,10 @@ def _standing_of(row: Row, key: str) -> Standing:
 
 
 def _marks(section: Section, key: str) -> tuple[_Mark, ...]:
-    index = [column.key for column in section.table.columns].index(key)
-    marks = []
+    keys = [column.key for column in section.table.columns]
+    if key not in keys:
+        return ()  # of latency there are no rates
+    index, marks = keys.index(key), []
     for row, line in zip(section.group.rows, section.table.lines, strict=True):
         known = _figure_of(row, key)
         if known is not None:

@@ -1,6 +1,7 @@
-"""The verbs that only read: ``joulemark show`` and ``joulemark report``, of one run or of several side by side.
+"""The verbs that only read: ``show`` and ``report``, of one run or of several side by side, and ``compare``.
 
-Each verb takes the arguments after its name and returns an exit status: 0, or 2 after one line on standard error.
+Each verb takes the arguments after its name and returns an exit status: 0, or 2 after one line on standard error;
+1 says that a gate of ``compare`` failed.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bench.analysis import Metric, compare_runs, parse_gate
 from bench.errors import BenchError, UsageError
-from bench.storage import load
-from reports.document import compose
+from bench.records import Run
+from bench.records.prices import PriceBook
+from bench.storage import find, load
+from reports.compare import compose_comparison
+from reports.document import Document, compose
 from reports.files import (
     HTML_NAME,
     MARKDOWN_NAME,
@@ -26,10 +31,14 @@ from reports.files import (
     write_short,
     write_tensorboard,
 )
+from reports.profile import check_pair
 from reports.text import one_line
 
 RUN_HELP = "a run's folder, or the run.json in it"
 _MORE_HELP = f"{RUN_HELP}; several are put side by side"
+_BETWEEN_HELP = (
+    "two cases of a group, to see where their time differs (of a single run with --bench-phases or --bench-profile)"
+)
 
 
 def show(argv: Sequence[str]) -> int:
@@ -38,6 +47,7 @@ def show(argv: Sequence[str]) -> int:
 
     parser = argparse.ArgumentParser("joulemark show", description="Print the tables of stored runs.")
     parser.add_argument("run", metavar="RUN", type=Path, nargs="+", help=_MORE_HELP)
+    parser.add_argument("--between", metavar="CASE", nargs=2, help=_BETWEEN_HELP)
     add_price_options(parser)
     chosen = parser.parse_args(argv)
     return answered(lambda: _show(chosen))
@@ -61,24 +71,68 @@ def report(argv: Sequence[str]) -> int:
     parser.add_argument("--csv", metavar="FILE", type=Path, help="one row for each case and metric")
     parser.add_argument("--benchmark-json", metavar="FILE", type=Path, help="for pytest-benchmark compare")
     parser.add_argument("--tensorboard", metavar="FOLDER", type=Path, help="scalars and hparams (extra: tensorboard)")
+    parser.add_argument("--between", metavar="CASE", nargs=2, help=_BETWEEN_HELP)
     add_price_options(parser)
     chosen = parser.parse_args(argv)
     return answered(lambda: _report(chosen))
 
 
+def compare(argv: Sequence[str]) -> int:
+    """Print what changed between two stored runs; 0, 1 where a gate failed, or 2 where they cannot be read."""
+    parser = argparse.ArgumentParser(
+        "joulemark compare",
+        description="Print what changed from one stored run to another, and fail on what surely grew by too much.",
+        epilog="A base that is not there yet is no failure. A gate holds over all cases together (Holm), and a case "
+        "that was sound in the base and fails or is struck out in the new run fails every gate.",
+    )
+    parser.add_argument("base", metavar="BASE", type=Path, help=f"{RUN_HELP}; or the latest in a folder of runs")
+    parser.add_argument("new", metavar="NEW", type=Path, help="the same of the new run")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown")
+    parser.add_argument(
+        "--fail-on",
+        metavar="METRIC:LIMIT",
+        action="append",
+        default=[],
+        help=f"as time:5%%; one of {', '.join(metric.value for metric in Metric)}; may be repeated",
+    )
+    chosen = parser.parse_args(argv)
+    return answered(lambda: _compare(chosen.base, chosen.new, chosen.fail_on, markdown=chosen.markdown))
+
+
+def _compare(base: Path, new: Path, gates: Sequence[str], *, markdown: bool) -> int:
+    asked = [parse_gate(gate) for gate in gates]
+    after = load(new)
+    if find(base) is None:
+        printed(
+            f"joulemark: no run at {one_line(base)} yet, so there is nothing to compare {one_line(after.id)} with\n"
+        )
+        return 0
+    sheet = compose_comparison(compare_runs(load(base), after), asked)
+    if markdown:
+        from reports.markdown import render_comparison
+
+        printed(render_comparison(sheet))
+    else:
+        from reports import console  # rich
+
+        printed(console.render_comparison(sheet, _columns(), color=_takes_color()))
+    return 0 if sheet.passed else 1
+
+
 def _show(chosen: argparse.Namespace) -> None:
-    columns = max(shutil.get_terminal_size((80, 24)).columns, 40)
     from reports.cli_prices import book_of
 
     book = book_of(chosen)
     if len(chosen.run) > 1:
         from reports.together import compose_together, text_lines
 
-        printed("".join(f"{line}\n" for line in text_lines(compose_together(chosen.run, book), columns)))
+        _refuse_between(chosen)
+        printed("".join(f"{line}\n" for line in text_lines(compose_together(chosen.run, book), _columns())))
         return
     from reports import console  # rich
 
-    printed(console.render(compose(load(chosen.run[0]), book), columns, color=_takes_color()))
+    _, document = _read(chosen.run[0], book, chosen.between)
+    printed(console.render(document, _columns(), color=_takes_color()))
 
 
 def _report(chosen: argparse.Namespace) -> None:
@@ -86,13 +140,27 @@ def _report(chosen: argparse.Namespace) -> None:
     printed("".join(f"{one_line(path)}\n" for path in paths))
 
 
+def _read(place: Path, book: PriceBook, between: Sequence[str] | None) -> tuple[Run, Document]:
+    run = load(place)
+    if between is None:
+        return run, compose(run, book)
+    first, second = between
+    check_pair(run, (first, second))
+    return run, compose(run, book, (first, second))
+
+
+def _refuse_between(chosen: argparse.Namespace) -> None:
+    if chosen.between is not None:
+        msg = "--between sets two cases of a single run side by side; name one run"
+        raise UsageError(msg)
+
+
 def _report_one(chosen: argparse.Namespace) -> list[Path]:
     from reports.cli_prices import book_of
 
     (place,) = chosen.run
     book = book_of(chosen)
-    run = load(place)
-    document = compose(run, book)
+    run, document = _read(place, book, chosen.between)
     named = ("html", "markdown", "short", "csv", "benchmark_json", "tensorboard")
     if not chosen.github_summary and all(getattr(chosen, name) is None for name in named):
         folder = place if place.is_dir() else place.parent
@@ -119,6 +187,7 @@ def _report_several(chosen: argparse.Namespace) -> list[Path]:
     from reports.together import compose_together
     from reports.together_files import write_together_csv, write_together_html, write_together_markdown
 
+    _refuse_between(chosen)
     for name in ("short", "benchmark_json", "tensorboard"):
         if getattr(chosen, name) is not None:
             msg = f"--{name.replace('_', '-')} is made of a single run; of several ask for --html, --markdown or --csv"
@@ -141,10 +210,10 @@ def _report_several(chosen: argparse.Namespace) -> list[Path]:
     return written
 
 
-def answered(verb: Callable[[], None]) -> int:
+def answered(verb: Callable[[], int | None]) -> int:
     """The exit status of a verb: foreseen trouble is one line, and a reader who has seen enough is none."""
     try:
-        verb()
+        return verb() or 0
     except BenchError as error:
         print(f"joulemark: {one_line(error)}", file=sys.stderr)
         return 2
@@ -159,6 +228,10 @@ def printed(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
     sys.stdout.flush()
+
+
+def _columns() -> int:
+    return max(shutil.get_terminal_size((80, 24)).columns, 40)
 
 
 def _takes_color() -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
+from reports.compare import Sheet
 from reports.document import Document
 from reports.grid import folded, lay_out
 from reports.tables import Note, Table
@@ -20,6 +21,11 @@ _PROSE_WIDTH = 110
 def render(document: Document, width: int, *, color: bool = False) -> str:
     """The whole document as text for a terminal of that many columns, ending in a line break."""
     return _printed(_document(document, width), width, color)
+
+
+def render_comparison(sheet: Sheet, width: int, *, color: bool = False) -> str:
+    """A comparison of two runs as text for a terminal of that many columns, ending in a line break."""
+    return _printed(_sheet(sheet, width), width, color)
 
 
 def _printed(lines: Iterator[Text], width: int, color: bool) -> str:
@@ -45,14 +51,38 @@ def _document(document: Document, width: int) -> Iterator[Text]:
     for section in document.sections:
         yield Text()
         yield from _table(section.table, width)
+        if section.aside is not None:
+            yield Text()
+            yield from _table(section.aside, width)
+    for table in (*(table for section in document.sections for table in section.time), *document.captures):
+        yield Text()
+        yield from _table(table, width)
     for table in document.money:
         yield Text()
         yield from _prices(table, width) if table is document.prices else _table(table, width)
     if document.skips.lines:
         yield Text()
         yield from _skips(document.skips, width)
+    if document.self_check.lines:
+        yield Text()
+        yield from _self_check(document.self_check, width)
     yield Text()
     yield from _summary(document, width)
+
+
+def _sheet(sheet: Sheet, width: int) -> Iterator[Text]:
+    yield Text(sheet.title, "bold")
+    for run in sheet.runs:
+        yield from _prose(run, width, mark="- ")
+    for table in sheet.tables:
+        yield Text()
+        yield from _table(table, width)
+    yield Text()
+    yield Text("In words", "bold")
+    for sentence in sheet.sentences:
+        yield from _prose(sentence, width, mark="- ")
+    for gate in sheet.gates:
+        yield from _prose(gate, width, mark="- ", style="" if gate.startswith("passed") else "bold red")
 
 
 def _summary(document: Document, width: int) -> Iterator[Text]:
@@ -91,6 +121,13 @@ def _prices(table: Table, width: int) -> Iterator[Text]:
     for line in table.lines:
         what, value, source, date = (cell.text for cell in line.cells)
         yield from _prose(f"{what}: {value}; {', '.join(filter(None, (source, date)))}", width, mark="- ")
+
+
+def _self_check(table: Table, width: int) -> Iterator[Text]:
+    yield Text(table.title, "bold")
+    for line in table.lines:
+        what, value, meaning = (cell.text for cell in line.cells)
+        yield from _prose(f"{what}: {value} – {meaning}", width, mark="- ")
 
 
 def _prose(text: str, width: int, mark: str = "", style: str = "") -> Iterator[Text]:

@@ -10,10 +10,13 @@ from bench.records import Run
 from bench.records.power import PowerLog
 from bench.records.prices import PriceBook
 from bench.units import quantity
+from reports.choices import independence_table
 from reports.facts import environment_table, method_table
 from reports.figures import DASH, duration
 from reports.money import Money, accounts_of, money_of, money_said, price_table
 from reports.places import place_tables
+from reports.profile import capture_tables, time_tables
+from reports.self_check import noise_said, self_check_table
 from reports.summary import Headline, headline, summarised, titles
 from reports.tables import Table, failure_table, group_table, skip_table
 from reports.text import one_line
@@ -27,6 +30,9 @@ class Section:
     group: Group
     headline: Headline
     table: Table
+    aside: Table | None = None  # the price of independence, where there is one
+    time: tuple[Table, ...] = ()  # where it goes, where that was recorded
+    confidence: float = 0.95
     money: Money | None = None  # None where nothing about it has a price
     log: PowerLog | None = None  # what sensors said while it was measured
 
@@ -41,6 +47,8 @@ class Document:
     sections: tuple[Section, ...]
     failures: Table
     skips: Table
+    self_check: Table  # without lines where there was none
+    captures: tuple[Table, ...]
     environment: Table
     method: Table
     cautions: tuple[str, ...]  # what must be known before a figure is quoted
@@ -57,8 +65,11 @@ class Document:
         return (*tables, *self.places, *([self.prices] if self.prices is not None and (tables or self.places) else []))
 
 
-def compose(run: Run, prices: PriceBook | None = None) -> Document:
-    """The document of a run; the same run and prices give the same document. Without prices it has no money."""
+def compose(run: Run, prices: PriceBook | None = None, between: tuple[str, str] | None = None) -> Document:
+    """The document of a run; the same run and prices give the same document. Without prices it has no money.
+
+    ``between`` names two cases whose times are set side by side; by default the first two of each group.
+    """
     groups = summarise(run)
     named = tuple(zip(titles(groups), groups, strict=True))
     accounts = () if prices is None else accounts_of(run, groups, [title for title, _ in named], prices)
@@ -67,6 +78,9 @@ def compose(run: Run, prices: PriceBook | None = None) -> Document:
             group,
             headline(title, group, run.plan.confidence),
             group_table(group, title, run.plan),
+            independence_table(group),
+            time_tables(group, title, run, between),
+            run.plan.confidence,
             log=run.log_of(row.trial for row in group.rows),
         )
         for title, group in named
@@ -80,12 +94,14 @@ def compose(run: Run, prices: PriceBook | None = None) -> Document:
     return Document(
         title=_title(tuple(title for title, _ in named)),
         facts=_facts(run),
-        summary=(*said[: len(groups)], *money_said(accounts), *said[len(groups) :]),
+        summary=(*said[: len(groups)], *money_said(accounts), *said[len(groups) :], *noise_said(run)),
         sections=sections,
         failures=failure_table(run),
         skips=skip_table(run.skips),
+        self_check=self_check_table(run),
+        captures=capture_tables(run),
         environment=environment_table(run),
-        method=method_table(run.plan),
+        method=method_table(run.plan, checked=any(trial.checks for trial in run.trials)),
         cautions=(comparisons_said(run.plan), absolutes_said()),
         verdicts=tuple(_verdict(verdict, run) for verdict in Verdict),
         band=run.plan.band,

@@ -30,18 +30,19 @@ def environment_table(run: Run) -> Table:
     for gpu in e.gpus:
         described = (gpu.name, quantity(gpu.memory_bytes, "B"), f"power limit {quantity(gpu.power_limit_w, 'W')}")
         facts.append((f"GPU {gpu.index}", ", ".join(described)))
-    facts += [("cost of reading sensors", cost)] if (cost := _sampling(run)) else []
+    share = sampling_share(run)
+    facts += [("cost of reading sensors", f"{percent(share)} of one core")] if share is not None else []
     return _facts("Environment", ((name, DASH if value is None else one_line(value), "") for name, value in facts))
 
 
-def _sampling(run: Run) -> str | None:
-    """What following the sensors took, in the worst group; None where nothing was read."""
+def sampling_share(run: Run) -> float | None:
+    """The fraction of one core that following the sensors took, in the worst group; None where nothing was read."""
     shares = [log.cost.cores for log in run.power if log.traces and log.cost is not None and log.cost.cores is not None]
-    return f"{percent(max(shares))} of one core" if shares else None
+    return max(shares, default=None)
 
 
-def method_table(plan: Plan) -> Table:
-    """How the run was measured: the plan's figures and what each means."""
+def method_table(plan: Plan, *, checked: bool = True) -> Table:
+    """How the run was measured: the plan's figures and what each means; ``checked`` if any results were."""
     starts = {
         "fork_server": "forked from a server that is itself fresh in each wave",
         "spawn": "a new interpreter for each case and wave",
@@ -63,11 +64,16 @@ def method_table(plan: Plan) -> Table:
                 f"≤ {quantity(plan.warm_up_s, 's')}",
                 f"until stretches agree within {percent(plan.warm_up_tolerance)}",
             ),
-            ("budget", _length(plan.budget_s), "of measuring for each group"),
+            (
+                "budget",
+                "by its cases" if plan.budget_s is None else _length(plan.budget_s),
+                "of measuring for each group",
+            ),
             ("confidence", percent(plan.confidence), "of each interval; of all claims of a table together, by Holm"),
             *_look(plan),
             ("noise band", f"±{percent(plan.band)}", "differences below this do not count"),
             ("precision asked for", f"±{percent(plan.precision)}", "of each speed-up, else its row says imprecise"),
+            *_tolerances(plan, checked=checked),
             ("order", f"seed {plan.seed}", "from which the order of every round is drawn"),
             (
                 "energy block",
@@ -86,6 +92,21 @@ def _look(plan: Plan) -> Iterator[tuple[str, str, str]]:
         if is_look(plan, waves):
             meaning = f"a case whose {level} interval is precise and clear leaves, and keeps that interval"
             yield "look", f"after {counted(waves, 'wave')}", meaning
+
+
+def _tolerances(plan: Plan, *, checked: bool) -> tuple[tuple[str, str, str], ...]:
+    """What results may be off by; for a run without checks, that it has none."""
+    if not checked:
+        reason = "its workloads have none, or it was measured before there were any: no accuracy, no error, no loss"
+        return (("checks of the results", "none", reason),)
+    errors = f"FP32 {plan.rmse_fp32:g}, TF32 {plan.rmse_tf32:g}, half {plan.rmse_half:g}, INT8 {plan.rmse_int8:g}"
+    losses = f"FP32 {percent(plan.loss_fp32)}, others {percent(plan.loss_half)}"
+    return (
+        ("error allowed", errors, "relative RMSE of the scores; beyond it a row is struck out"),
+        ("agreement asked for", f"≥ {percent(plan.agreement)}", "of the classes named, with those of the reference"),
+        ("accuracy may drop by", percent(plan.accuracy_drop), "of the held-out images, or one image"),
+        ("loss may be off by", losses, "and by four times the reference's own spread"),
+    )
 
 
 def _facts(title: str, facts: Iterable[tuple[str, str, str]]) -> Table:

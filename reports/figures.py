@@ -74,6 +74,27 @@ def percent(fraction: float) -> str:
     return f"{fraction * 100:.2g}\u00a0%" if abs(fraction) < 0.1 else f"{fraction * 100:.0f}\u00a0%"
 
 
+def rounded(count: float) -> str:
+    """A large number of things to three digits, in full: ``"12,400"``."""
+    return f"{float(f'{count:.3g}'):,.0f}"
+
+
+def share(value: float) -> str:
+    """A part of a whole in tenths of a percent: ``"98.6 %"``."""
+    return f"{value * 100:.1f}\u00a0%"
+
+
+def scientific(value: float) -> str:
+    """Two digits and a power of ten, for figures that span many: ``"6.1e-7"``."""
+    digits, _, power = f"{value:.1e}".partition("e")
+    return f"{digits}e{int(power)}"
+
+
+def fraction(value: float) -> str:
+    """A share or an error of any size: percent, or a power of ten below a thousandth."""
+    return scientific(value) if 0 < abs(value) < 0.001 else percent(value)
+
+
 def duration(seconds: float | None) -> str:
     """A length of time as people say it, from seconds to hours: ``"5 min 12 s"``."""
     if seconds is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas
 
-from bench.analysis import Comparison, EnergyEstimate, Estimate, Group, Row, TrialEnergy, summarise
+from bench.analysis import BreakEven, Comparison, EnergyEstimate, Estimate, Group, Row, TrialEnergy, summarise
 from bench.analysis.cost import device_of, tariff_of
 from bench.analysis.energy import ComponentEnergy
 from bench.records import Run, Skip
@@ -17,8 +17,9 @@ from reports.text import one_line
 from reports.wording import ENERGY_VERDICTS, of_strike
 
 #: The columns of :func:`frame`, in order. ``interval`` says what ``low`` and ``high`` are: the bounds of a
-#: confidence interval, or the smallest and largest value of all waves. ``systematic_low`` and ``systematic_high``
-#: say where the truth may lie if a sensor's gain is off. ``origin`` is "measured" or "estimated".
+#: confidence interval, the smallest and largest value of all waves, or (of p90 and p99) a bound from above alone.
+#: ``systematic_low`` and ``systematic_high`` say where the truth may lie if a sensor's gain is off. ``origin`` is
+#: "measured" or "estimated".
 COLUMNS = (
     "run", "started", "workload", "device", "case", "baseline", "metric", "value", "low", "high", "interval",
     "confidence", "systematic_low", "systematic_high", "unit", "n", "origin", "components", "verdict", "status",
@@ -87,7 +88,15 @@ def _of_row(group: Group, row: Row) -> Iterator[_Values]:
     yield {**case, **_speedup(row.comparison)}
     yield {**case, **_metric("set-up cold", "s", row.set_up_cold)}
     yield {**case, **_metric("set-up warm", "s", row.set_up_warm)}
+    items = group.workload.items
+    yield {**case, **_break_even("break-even cold", items, row.break_even_cold, row.comparison)}
+    yield {**case, **_break_even("break-even warm", items, row.break_even_warm, row.comparison)}
     yield {**case, **_metric("peak memory", "B", row.peak_memory)}
+    yield from ({**case, **_tail(name, row)} for name in ("p90", "p99"))
+    yield {**case, **_metric("accuracy", "1", row.accuracy)}
+    yield {**case, **_metric("agreement", "1", row.agreement)}
+    yield {**case, **_metric("relative RMSE", "1", row.score_error)}
+    yield {**case, **_metric("loss difference", "1", row.loss_difference)}
     yield from ({**case, **metric} for metric in _energies(row))
 
 
@@ -107,6 +116,23 @@ def _energies(row: Row) -> Iterator[_Values]:
     yield _metric("set-up energy cold", "J", None if energy is None else energy.set_up_cold)
     yield _metric("set-up energy warm", "J", None if energy is None else energy.set_up_warm)
     yield {**_speedup(row.energy_comparison), "metric": "work per joule", **_origin(total), "verdict": verdict}
+
+
+def _break_even(name: str, items: str, found: BreakEven | None, comparison: Comparison | None) -> _Values:
+    if found is None or comparison is None:
+        return {"metric": name, "unit": items}
+    n = len(comparison.evidence)
+    return _metric(name, items, Estimate(name, found.items, found.low, found.high, comparison.confidence, items, n))
+
+
+def _tail(name: str, row: Row) -> _Values:
+    """One quantile of the time of single steps; ``high`` is what it is at most."""
+    tail = next((tail for tail in row.tails if tail.name == name), None)
+    if tail is None:
+        return {"metric": name, "unit": "s"}
+    known = None if tail.bound_s is None else "upper bound"
+    figures: _Values = {"value": tail.value_s, "high": tail.bound_s, "interval": known, "confidence": tail.confidence}
+    return {"metric": name, "unit": "s", "n": tail.n, **figures}
 
 
 def _peak(energy: TrialEnergy | None) -> float | None:
@@ -183,7 +209,7 @@ def _status(stands: Standing) -> str:
 def _reason(row: Row, stands: Standing) -> str | None:
     if row.trial.failure is not None:
         return row.trial.failure.reason
-    return of_strike(row.trial) if stands is Standing.STRUCK else None
+    return of_strike(row.trial, row.caveats) if stands is Standing.STRUCK else None
 
 
 def inert(text: str) -> str:

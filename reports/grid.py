@@ -6,8 +6,9 @@
     narrow   case   time            rate            speed-up            verdict   set-up   memory
                     interval        interval        interval            notes     warm
 
-Where even the narrow form does not fit, gaps shrink; then peak memory is left out, then set-up, then the rate, then
-the ratio of energies.
+In the narrow form the error of the scores stands beneath their accuracy. Where even that does not fit, gaps shrink;
+then the break-even is left out, then peak memory, then the energy if none was read, then set-up, then the rate, or the
+ninetieth percentile, then the ratio of energies.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
+from reports.figures import DASH
 from reports.tables import Align, Cell, Line, Role, Table
 
 STYLES: Mapping[Role, str] = {
@@ -36,20 +38,24 @@ _GAPS = (2, 1)
 _NAME_WIDTH = 44  # a longer name is folded in any case
 _NAME_WIDTH_LEAST = 16  # and none is folded to less than this to make room
 _HEADING_WIDTH = 20
+#: In the narrow form the one column stands beneath the other.
+_BENEATH = {"verdict": "notes", "accuracy": "error"}
+_ALL_BUT_MONEY = ("rate", "p90", "saving", "setup", "payoff", "memory")
 #: What is left out, one step after the other, until the rest fits.
 _DISPENSABLE: tuple[tuple[str, ...], ...] = (
     (),
-    ("memory",),
-    ("setup", "memory"),
-    ("rate", "setup", "memory"),
-    ("rate", "saving", "setup", "memory"),
+    ("payoff",),
+    ("payoff", "memory"),
+    ("setup", "payoff", "memory"),
+    ("rate", "p90", "setup", "payoff", "memory"),
+    _ALL_BUT_MONEY,
     # Of a bill, what follows from the rest; the columns above are not in one.
-    ("rate", "saving", "setup", "memory", "set-up"),
-    ("rate", "saving", "setup", "memory", "set-up", "spot"),
-    ("rate", "saving", "setup", "memory", "set-up", "spot", "emissions"),
-    ("rate", "saving", "setup", "memory", "set-up", "spot", "emissions", "electricity"),
-    ("rate", "saving", "setup", "memory", "set-up", "spot", "emissions", "electricity", "at0.5"),
-    ("rate", "saving", "setup", "memory", "set-up", "spot", "emissions", "electricity", "at0.5", "pays"),
+    (*_ALL_BUT_MONEY, "set-up"),
+    (*_ALL_BUT_MONEY, "set-up", "spot"),
+    (*_ALL_BUT_MONEY, "set-up", "spot", "emissions"),
+    (*_ALL_BUT_MONEY, "set-up", "spot", "emissions", "electricity"),
+    (*_ALL_BUT_MONEY, "set-up", "spot", "emissions", "electricity", "at0.5"),
+    (*_ALL_BUT_MONEY, "set-up", "spot", "emissions", "electricity", "at0.5", "pays"),
 )
 
 
@@ -80,14 +86,22 @@ def lay_out(table: Table, width: int) -> Grid:
     tracks = _inline(table)
     if _total(tracks, _GAPS[0]) <= width:
         return Grid(tuple(_drawn(table, tracks, _GAPS[0], width)), ())
-    for dropped, gap in itertools.product(_DISPENSABLE, _GAPS):
+    for dropped, gap in itertools.product(_dispensable(table), _GAPS):
         tracks = _stacked(table, dropped, _NAME_WIDTH)
         room_for_name = tracks[0].width - (_total(tracks, gap) - width)
         if room_for_name >= min(tracks[0].width, _NAME_WIDTH_LEAST):
             break
     tracks = _stacked(table, dropped, max(room_for_name, _NAME_WIDTH_LEAST))
-    left_out = tuple(column.heading for column in table.columns if column.key in dropped)
+    left_out = tuple(column.heading for column in table.columns if column.key in dropped and column.key != "energy")
     return Grid(tuple(_drawn(table, tracks, gap, width)), left_out)
+
+
+def _dispensable(table: Table) -> tuple[tuple[str, ...], ...]:
+    """What may be left out of this table; a column of dashes for the energy goes soon, since it holds nothing."""
+    index = next((i for i, column in enumerate(table.columns) if column.key == "energy"), None)
+    if index is None or any(line.cells[index].text != DASH for line in table.lines):
+        return _DISPENSABLE
+    return (*_DISPENSABLE[:2], *(("energy", *dropped) for dropped in _DISPENSABLE[1:]))
 
 
 def folded(text: str, width: int) -> list[str]:
@@ -136,21 +150,25 @@ def _inline(table: Table) -> list[_Track]:
 
 
 def _stacked(table: Table, dropped: tuple[str, ...], name_width: int) -> list[_Track]:
-    """The columns but for those dropped, each detail beneath its text, the notes beneath the verdict."""
+    """The columns but for those dropped, each detail or a whole other column beneath its text."""
     tracks = []
+    places = {column.key: index for index, column in enumerate(table.columns)}
+    beneath = {upper: lower for upper, lower in _BENEATH.items() if {upper, lower} <= places.keys()}
     for index, column in enumerate(table.columns):
-        if column.key in (*dropped, "notes"):
+        if column.key in (*dropped, *beneath.values()):
             continue
         pieces = []
         for line in table.lines:
             cell = line.cells[index]
-            detail = _bracketed(line.cells[-1].text) if column.key == "verdict" else cell.detail
+            detail = line.cells[places[beneath[column.key]]].text if column.key in beneath else cell.detail
+            detail = _bracketed(detail) if column.key == "verdict" else detail
             texts = folded(cell.text, name_width) if index == 0 else [cell.text]
             pieces.append(
                 (*(Text(text, _style(cell, line)) for text in texts), *([Text(detail, "dim")] if detail else []))
             )
         heading = _cropped(column.heading.replace("time per step", "time/step"))
         under = column.under.rpartition(" / ")[2]  # of "cold / warm" only the warm one stands beneath
+        under = "error" if beneath.get(column.key) == "error" else under
         tracks.append(_Track((heading, under), column.align, tuple(pieces)))
     return tracks
 

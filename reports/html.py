@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from reports.document import Document, Section
 from reports.figures import percent
-from reports.tables import Align, Role
+from reports.tables import STRUCK, Align, Role
 
 if TYPE_CHECKING:
     from reports.plots import Plot
@@ -40,6 +40,7 @@ def _drawn(svg: str) -> Markup:
     return Markup(svg)  # noqa: S704  see above
 
 
+TEMPLATES.globals["STRUCK"] = STRUCK
 TEMPLATES.filters["options"] = _with_options
 TEMPLATES.filters["drawn"] = _drawn
 
@@ -79,6 +80,7 @@ class _Pictured:
     rates: Markup | None
     speedups: Markup | None
     energies: Markup | None
+    phases: Markup | None
     plots: tuple[Plot, ...]
 
 
@@ -101,5 +103,6 @@ def _pictured(section: Section, number: int, band: float) -> _Pictured:
     rates = charts.rate_chart(section, f"rate{number}")
     speedups = charts.speedup_chart(section, f"speedup{number}", band)
     energies = charts.energy_chart(section, f"energy{number}")
-    drawn = [None if svg is None else _drawn(svg) for svg in (rates, speedups, energies)]
-    return _Pictured(section, drawn[0], drawn[1], drawn[2], plots.plots_of(section, f"group{number}"))
+    phases = charts.phase_chart(section, f"phases{number}")
+    drawn = [None if svg is None else _drawn(svg) for svg in (rates, speedups, energies, phases)]
+    return _Pictured(section, drawn[0], drawn[1], drawn[2], drawn[3], plots.plots_of(section, f"group{number}"))

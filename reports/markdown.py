@@ -5,18 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from reports.compare import Sheet
 from reports.document import Document
 from reports.figures import DASH
-from reports.tables import Align, Cell, Note, Role, Table
+from reports.tables import STRUCK, Align, Cell, Note, Role, Table
 
 #: Every ASCII character that begins or ends any markup, HTML and autolinks among it.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$@!])")
-#: Figures that may not be quoted under their row's name.
-_STRUCK = frozenset({
-    "case", "time", "rate", "speedup", "energy", "saving",
-    "rent", "spot", "owned", "electricity", "emissions",
-    "epoch", "run", "run-electricity", "run-energy", "run-emissions",
-})  # fmt: skip
 #: What would begin a list, a quotation or a rule at the start of a cell or an item: a sign, or a number with a dot.
 _START = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))([-+=.)])")
 
@@ -24,6 +19,14 @@ _START = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))([-+=.)])")
 def render(document: Document) -> str:
     """The document as Markdown, ending in a line break."""
     return "\n\n".join(_blocks(document)) + "\n"
+
+
+def render_comparison(sheet: Sheet) -> str:
+    """A comparison of two runs as Markdown, ending in a line break."""
+    blocks = [f"# {escaped(sheet.title)}", "\n".join(f"- {escaped(run)}" for run in sheet.runs)]
+    blocks.append("\n".join(f"- {escaped(sentence)}" for sentence in (*sheet.sentences, *sheet.gates)))
+    blocks += [block for table in sheet.tables for block in _section(table)]
+    return "\n\n".join(blocks) + "\n"
 
 
 def escaped(text: str) -> str:
@@ -42,9 +45,13 @@ def _blocks(document: Document) -> Iterator[str]:
     yield "\n".join(f"- {escaped(sentence)}" for sentence in (*document.summary, *document.cautions))
     for section in document.sections:
         yield from _section(section.table)
+        if section.aside is not None:
+            yield from _section(section.aside, "###")
+        for table in section.time:
+            yield from _section(table)
     for table in document.money:
         yield from _section(table)
-    for table in (document.failures, document.skips):
+    for table in (*document.captures, document.failures, document.skips, document.self_check):
         if table.lines:
             yield from _section(table)
     yield from _section(document.environment)
@@ -53,9 +60,9 @@ def _blocks(document: Document) -> Iterator[str]:
     yield "\n".join(f"- **{escaped(label)}**: {escaped(meaning)}" for label, meaning in document.verdicts)
 
 
-def _section(table: Table) -> Iterator[str]:
+def _section(table: Table, level: str = "##") -> Iterator[str]:
     title = table.title[:1].upper() + table.title[1:]
-    yield f"## {escaped(title)}"
+    yield f"{level} {escaped(title)}"
     yield "\n".join(_table(table))
     if table.legend:
         yield escaped(table.legend)
@@ -68,7 +75,7 @@ def _table(table: Table) -> Iterator[str]:
     yield _joined("---:" if column.align is Align.RIGHT else "---" for column in table.columns)
     for line in table.lines:
         cells = zip(line.cells, table.columns, strict=True)
-        shown = [_cell(cell, struck=line.role is Role.STRUCK and column.key in _STRUCK) for cell, column in cells]
+        shown = [_cell(cell, struck=line.role is Role.STRUCK and column.key in STRUCK) for cell, column in cells]
         shown[-1] = f"{shown[-1]} {escaped(line.remark)}".strip()
         yield _joined(shown)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.analysis import Estimate, Group, Row
+from bench.analysis import Group, Row
 from bench.analysis.cost import (
     Bill,
     Cost,
@@ -92,13 +92,8 @@ def front_of(account: Account) -> frozenset[int]:
     return front(choices)
 
 
-def accuracy_of(row: Row) -> Estimate | None:
-    """The accuracy on held-out items, where it was measured; the field comes with the checks of results."""
-    return getattr(row, "accuracy", None)
-
-
 def _aims(row: Row, bill: Bill) -> list[Aim | None]:
-    rate, energy, accuracy = row.throughput, energy_per_item(row), accuracy_of(row)
+    rate, energy, accuracy = row.throughput, energy_per_item(row), row.accuracy
     paid = bill.cheapest_way
     return [
         None if rate is None else Aim(rate.value, rate.low, rate.high),

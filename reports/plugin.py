@@ -18,6 +18,7 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
+    from bench.analysis import Gate, RunComparison
     from bench.records import Run
     from reports.document import Document
 
@@ -31,6 +32,7 @@ class _Saved:
     trouble: str | None
 
 
+_COMPARED = pytest.StashKey["tuple[RunComparison, tuple[Gate, ...]]"]()
 _SAVED = pytest.StashKey[list[_Saved]]()
 
 
@@ -38,6 +40,12 @@ _SAVED = pytest.StashKey[list[_Saved]]()
 def pytest_joulemark_run_saved(run: Run, path: Path, config: pytest.Config, prices: Path | None) -> None:
     """Write the report files beside the run, and keep what the terminal summary needs."""
     config.stash.setdefault(_SAVED, []).append(_reported(run, path, prices))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_joulemark_compared(comparison: RunComparison, gates: tuple[Gate, ...], config: pytest.Config) -> None:
+    """Keep what the terminal summary needs; the session's end is the measuring plugin's business."""
+    config.stash[_COMPARED] = (comparison, gates)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
@@ -58,6 +66,10 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
             terminalreporter.write_line(str(_shortest(path)))
         if one.trouble is not None:
             terminalreporter.write_line(f"joulemark: {one.trouble}", red=True)
+    compared = config.stash.get(_COMPARED, None)
+    if compared is not None and not quiet:
+        for line in _comparison(*compared, terminalreporter):
+            terminalreporter.write_line(line)
 
 
 def _reported(run: Run, path: Path, prices: Path | None) -> _Saved:
@@ -82,8 +94,23 @@ def _reported(run: Run, path: Path, prices: Path | None) -> _Saved:
 def _tables(document: Document, terminalreporter: TerminalReporter) -> Iterator[str]:
     from reports import console
 
-    width = max(40, shutil.get_terminal_size((80, 24)).columns)  # as pytest's own writer measures it
-    yield from console.render(document, width, color=terminalreporter.hasmarkup).splitlines()
+    yield from console.render(document, _width(), color=terminalreporter.hasmarkup).splitlines()
+
+
+def _comparison(
+    comparison: RunComparison, gates: tuple[Gate, ...], terminalreporter: TerminalReporter
+) -> Iterator[str]:
+    from reports import console
+    from reports.compare import compose_comparison
+
+    sheet = compose_comparison(comparison, gates)
+    yield ""
+    yield from console.render_comparison(sheet, _width(), color=terminalreporter.hasmarkup).splitlines()
+
+
+def _width() -> int:
+    """The terminal's columns, as pytest's own writer measures them."""
+    return max(40, shutil.get_terminal_size((80, 24)).columns)
 
 
 def _shortest(path: Path) -> Path:

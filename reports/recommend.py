@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from bench.analysis import Estimate, Row
 from bench.analysis.choice import Candidate, Choice, Goal, Refusal, choose
@@ -12,7 +11,7 @@ from bench.analysis.cost import Bill, Cost
 from bench.errors import UsageError
 from bench.units import quantity, significant
 from reports.figures import percent
-from reports.money import MANY, Account, accuracy_of
+from reports.money import MANY, Account
 from reports.standing import Standing, standing
 from reports.tables import energy_per_item
 from reports.text import counted, listed, one_line
@@ -88,7 +87,7 @@ def _candidate(key: int, case: _Case, goal: Goal, way: str, latencies: dict[tupl
         aim,
         bool(getattr(aim, "estimated", False)),
         latency,
-        accuracy_of(case.row),
+        case.row.accuracy,
         refused,
     )
 
@@ -124,10 +123,9 @@ def _single_steps(accounts: Sequence[Account]) -> dict[tuple[str, str], Estimate
     found: dict[tuple[str, str], Estimate] = {}
     for account in accounts:
         for row in account.group.rows:
-            tails: Sequence[Any] = getattr(row, "tails", ())  # the field comes with the latency workload
-            bounded = [tail for tail in tails if tail.bound_s is not None]
-            if bounded:
-                tail = bounded[-1]
+            for tail in row.tails:
+                if tail.value_s is None or tail.bound_s is None:
+                    continue
                 known = Estimate(tail.name, tail.value_s, None, tail.bound_s, tail.confidence, "s", tail.n)
                 found[account.group.device, row.trial.case.variant.id] = known
     return found
@@ -214,7 +212,7 @@ def _doubts(winner: _Case, goal: Goal, limits: Limits) -> Iterator[str]:
     )
     if labels:
         yield f"Its caveats: {listed(tuple(labels), 9)}."
-    if limits.min_accuracy is None and accuracy_of(winner.row) is None:
+    if limits.min_accuracy is None and winner.row.accuracy is None:
         yield "Its accuracy was not measured in this run."
 
 

@@ -24,10 +24,10 @@ _JUDGED = {verdict: Standing[verdict.name] for verdict in Verdict}
 
 
 def standing(row: Row) -> Standing:
-    """A failure weighs more than a label that was not honoured, and either more than any verdict."""
+    """A failure weighs more than a label that was not honoured or a wrong result, and each more than any verdict."""
     if row.trial.failure is not None:
         return Standing.FAILED
-    if not row.trial.honoured:
+    if not (row.trial.honoured and row.right):
         return Standing.STRUCK
     if row.is_baseline:
         return Standing.BASELINE

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.analysis import Comparison, Group, Row, Verdict
+from bench.analysis import Comparison, Group, Row, Verdict, input_shares
 from bench.records import CaveatKind, Plan, Run
-from reports.figures import bounds, percent, ratio_scale
+from reports.choices import break_even_said, independence_said, input_said
+from reports.figures import bounds, percent, ratio_scale, share
 from reports.standing import Standing, standing
 from reports.text import listed, one_line
 from reports.wording import OF_ENERGY, of_caveat
@@ -39,6 +40,7 @@ def summarised(groups: tuple[Group, ...], run: Run) -> tuple[str, ...]:
     named = tuple(zip(titles(groups), groups, strict=True))
     sentences = [_fastest(title, group) for title, group in named]
     sentences += [sentence for title, group in named if (sentence := _least_energy(title, group))]
+    sentences += _of_choices(named, run)
     sentences += _unmeasured_energy(groups)
     sentences += _of_standing(named, Standing.SAME, f"Not different from the baseline by more than {_band(run.plan)}")
     sentences += _of_standing(named, Standing.UNSURE, "Undecided, so neither faster nor slower may be said of")
@@ -66,6 +68,15 @@ def ranked_winners(group: Group) -> tuple[tuple[Row, Comparison], ...]:
     return tuple(sorted(winners, key=lambda winner: -winner[1].speedup))
 
 
+def _of_choices(named: tuple[tuple[str, Group], ...], run: Run) -> list[str]:
+    """What is paid for a choice: set-up, input, independence; nothing where nothing of it was measured."""
+    winners = [(title, group, next((row for row, _ in ranked_winners(group)), None)) for title, group in named]
+    said = [break_even_said(title, group, winner) for title, group, winner in winners]
+    said += [input_said(share, run.plan.confidence) for share in input_shares(run.trials, run.plan.confidence)]
+    said += [independence_said(title, group) for title, group in named]
+    return [sentence for sentence in said if sentence is not None]
+
+
 def _fastest(title: str, group: Group) -> str:
     winners = ranked_winners(group)
     if not winners:
@@ -75,12 +86,23 @@ def _fastest(title: str, group: Group) -> str:
     rivals = f"; the interval of {listed(close)} overlaps with it, so the two are not ranked" if close else ""
     if len(close) > 1:
         rivals = f"; the intervals of {listed(close)} overlap with it, so they are not ranked"
+    right = " of a setting whose results are right" if row.judgements else ""
     doubts = tuple(dict.fromkeys(of_caveat(caveat).label for caveat in row.caveats if caveat.kind not in OF_ENERGY))
     doubt = f" Its caveats: {listed(doubts)}." if doubts else ""
     return (
         f"{_capital(title)}: {_name(row)} is {_speedup(comparison)} times as fast as {_case(group)} "
         f"({percent(comparison.confidence)} interval {_interval(comparison)}), "
-        f"the largest speed-up shown{rivals}.{doubt}"
+        f"the largest speed-up shown{right}{rivals}.{_accuracies(row, group.rows[0])}{doubt}"
+    )
+
+
+def _accuracies(row: Row, baseline: Row) -> str:
+    """The winner's accuracy beside the baseline's; nothing where either is unknown."""
+    if row.accuracy is None or baseline.accuracy is None:
+        return ""
+    return (
+        f" Its accuracy on {row.accuracy.n} held-out {one_line(row.trial.case.workload.items)} is "
+        f"{share(row.accuracy.value)}, the baseline's {share(baseline.accuracy.value)}."
     )
 
 
@@ -122,8 +144,12 @@ def _no_winner(group: Group) -> str:
     baseline = group.rows[0]
     if standing(baseline) is Standing.FAILED and baseline.time_per_step is None:
         return f"the baseline {_case(group)} failed, so no setting can be compared"
+    if standing(baseline) is Standing.STRUCK and baseline.trial.honoured:
+        return f"the baseline {_case(group)} gave wrong results, so no setting is judged"
     if standing(baseline) is Standing.STRUCK:
         return f"the baseline {_case(group)} was not measured as labelled, so no setting is judged"
+    if any(caveat.kind is CaveatKind.PROFILED for row in group.rows for caveat in row.caveats):
+        return "a profiler was attached, so no setting is judged"
     if all(row.comparison is None for row in group.rows):
         return f"only {_case(group)} has figures, so nothing is compared"
     return f"no setting was shown to be faster than {_case(group)}"
@@ -141,11 +167,13 @@ def _of_standing(named: tuple[tuple[str, Group], ...], wanted: Standing, start: 
 def _without_verdict(named: tuple[tuple[str, Group], ...], run: Run) -> list[str]:
     rows = [(row, f"{_name(row)} ({title})") for title, group in named for row in group.rows]
     failed = tuple(name for row, name in rows if standing(row) is Standing.FAILED)
-    struck = tuple(name for row, name in rows if standing(row) is Standing.STRUCK)
+    struck = tuple(name for row, name in rows if standing(row) is Standing.STRUCK and not row.trial.honoured)
+    wrong = tuple(name for row, name in rows if standing(row) is Standing.STRUCK and row.trial.honoured)
     skipped = tuple(one_line(skip.case.name) for skip in run.skips)
     parts = (
         ("failed", failed),
         ("struck out because the label was not honoured", struck),
+        ("struck out because the results are wrong", wrong),
         ("skipped, because this machine cannot run it", skipped),
     )
     said = [f"{what}: {listed(names)}" for what, names in parts if names]

@@ -6,13 +6,21 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.analysis import EnergyEstimate, Estimate, Group, Row
+from bench.analysis import BreakEven, EnergyEstimate, Estimate, Group, Row, Tail
 from bench.records import CaveatKind, Plan, Run, Skip
+from bench.records.workload import LATENCY
 from bench.units import quantity
-from reports.figures import DASH, Scale, bounds, column_scale, percent, ratio_scale
+from reports.figures import DASH, Scale, bounds, column_scale, percent, ratio_scale, rounded, scientific, share
 from reports.standing import Standing, standing
 from reports.text import listed, one_line, plain_lines
 from reports.wording import CAVEATS, ENERGY_VERDICTS, of_caveat, of_failure
+
+#: The columns whose figures may not be quoted from a row that is struck out.
+STRUCK = frozenset({
+    "case", "time", "rate", "speedup", "energy", "saving", "payoff", "p90", "p99",
+    "rent", "spot", "owned", "electricity", "emissions", "cost",
+    "length", "epoch", "run", "run-electricity", "run-energy", "run-emissions",
+})  # fmt: skip
 
 
 class Align(enum.Enum):
@@ -101,39 +109,81 @@ _ROLES = {
 def group_table(group: Group, title: str, plan: Plan) -> Table:
     """The comparison within one group: a line for each case, the baseline first."""
     marks, notes = _notes(group)
-    times = column_scale([bounds(row.time_per_step) for row in group.rows], "s")
-    rate_unit = f"{one_line(group.workload.items)}/s"
-    rates = column_scale([bounds(row.throughput) for row in group.rows], rate_unit)
     energies = column_scale([bounds(energy_per_item(row)) for row in group.rows], "J")
     ratios = ratio_scale([bounds(row.comparison) for row in group.rows])
     savings = ratio_scale([bounds(row.energy_comparison) for row in group.rows])
     per_joule = Column("saving", f"{one_line(group.workload.items)}/J", "× baseline", Align.RIGHT)
+    pays = Column("payoff", "pays after", f"{one_line(group.workload.items)} cold / warm", Align.RIGHT)
     columns: dict[Column, Callable[[Row], Cell]] = {
         Column("case", "case"): _name,
-        Column("time", "time per step", times.unit, Align.RIGHT): lambda row: _figure(row.time_per_step, times),
-        Column("rate", rate_unit, "", Align.RIGHT): lambda row: _figure(row.throughput, rates),
+        **(_latencies(group) if group.workload.measures == LATENCY else _times(group)),
         Column("speedup", "speed-up", "× baseline", Align.RIGHT): lambda row: _speedup(row, ratios),
         Column("verdict", "verdict"): _verdict,
+        **_right_columns(group),
         Column("energy", "energy", f"{energies.unit}/{_one(group)}", Align.RIGHT): lambda row: _energy(row, energies),
         per_joule: lambda row: _saving(row, savings),
         Column("setup", "set-up", "cold / warm", Align.RIGHT): _set_up,
+        pays: _break_even,
         Column("memory", "memory", "peak", Align.RIGHT): _memory,
         Column("notes", "notes"): lambda row: Cell(" ".join(marks[kind] for kind in _kinds([row])), role=Role.MUTED),
     }
     if not any(row.energy_comparison for row in group.rows):
         del columns[per_joule]
+    if not any(known is not None and known.items > 0 for row in group.rows for known in _break_evens(row)):
+        del columns[pays]
     table_lines = tuple(_line(row, tuple(cell(row) for cell in columns.values())) for row in group.rows)
     return Table(title, tuple(columns), table_lines, notes, _legend(group, plan))
 
 
+def _times(group: Group) -> dict[Column, Callable[[Row], Cell]]:
+    """The columns of steps made back to back."""
+    times = column_scale([bounds(row.time_per_step) for row in group.rows], "s")
+    rate_unit = f"{one_line(group.workload.items)}/s"
+    rates = column_scale([bounds(row.throughput) for row in group.rows], rate_unit)
+    return {
+        Column("time", "time per step", times.unit, Align.RIGHT): lambda row: _figure(row.time_per_step, times),
+        Column("rate", rate_unit, "", Align.RIGHT): lambda row: _figure(row.throughput, rates),
+    }
+
+
+def _latencies(group: Group) -> dict[Column, Callable[[Row], Cell]]:
+    """The columns of single steps: the median with its interval, each tail with its bound, all in one unit."""
+    figures = [bounds(row.time_per_step) for row in group.rows]
+    scale = column_scale(figures, "s")
+    names = next(([tail.name for tail in row.tails] for row in group.rows if row.tails), [])
+    columns: dict[Column, Callable[[Row], Cell]] = {
+        Column("time", "p50", scale.unit, Align.RIGHT): lambda row: _figure(row.time_per_step, scale)
+    }
+    for index, name in enumerate(names):
+        column = Column(name, name, f"{scale.unit}, at most", Align.RIGHT)
+        columns[column] = lambda row, index=index: _tail(row.tails[index] if row.tails else None, scale)  # type: ignore[misc]
+    return columns
+
+
+def _right_columns(group: Group) -> dict[Column, Callable[[Row], Cell]]:
+    """How right the results are: those figures that any case of the group has."""
+    columns: dict[Column, Callable[[Row], Cell]] = {}
+    if any(row.accuracy for row in group.rows):
+        columns[Column("accuracy", "accuracy", "", Align.RIGHT)] = _accuracy
+    if any(row.score_error for row in group.rows):
+        columns[Column("error", "error", "RMSE", Align.RIGHT)] = _error
+    if any(row.loss_difference for row in group.rows):
+        columns[Column("loss", "loss", "off by", Align.RIGHT)] = _loss
+    return columns
+
+
 def skip_table(skips: Sequence[Skip]) -> Table:
-    """The cases this machine cannot run, each with the reason and what would change that."""
+    """The cases this machine cannot run, with the reason and what would change that: a line for each reason."""
+    reasons: dict[tuple[str, str, str], list[str]] = {}
+    for skip in skips:
+        key = (skip.case.workload.name, skip.reason, skip.fix)
+        reasons.setdefault(key, []).append(one_line(skip.case.name))
     return Table(
         "Skipped",
         (Column("case", "case"), Column("reason", "reason"), Column("fix", "what to do")),
         tuple(
-            Line((Cell(one_line(s.case.name)), Cell(one_line(s.reason)), Cell(one_line(s.fix), role=Role.MUTED)))
-            for s in skips
+            Line((Cell(listed(tuple(names), 3)), Cell(one_line(reason)), Cell(one_line(fix), role=Role.MUTED)))
+            for (_, reason, fix), names in reasons.items()
         ),
     )
 
@@ -148,7 +198,8 @@ def failure_table(run: Run) -> Table:
                 (Cell(one_line(trial.case.name)), Cell(wording.sentence), Cell(wording.advice, role=Role.MUTED)),
                 output=plain_lines(trial.failure.detail),
             )
-            for trial in run.trials
+            for trials in run.groups().values()
+            for trial in trials
             if trial.failure is not None and (wording := of_failure(trial)) is not None
         ),
     )
@@ -170,6 +221,27 @@ def _figure(estimate: Estimate | None, column: Scale) -> Cell:
     if estimate is None:
         return Cell(DASH, role=Role.MUTED)
     return Cell(column.number(estimate.value), column.interval(estimate.low, estimate.high))
+
+
+def _tail(tail: Tail | None, column: Scale) -> Cell:
+    """The quantile above its bound; where there is none, a dash above the samples that it takes."""
+    if tail is None:
+        return Cell(DASH, role=Role.MUTED)
+    if tail.value_s is None or tail.bound_s is None:
+        return Cell(DASH, f"takes {tail.needed:,}", Role.MUTED)
+    return Cell(column.number(tail.value_s), f"≤ {column.number(tail.bound_s)}")
+
+
+def _break_evens(row: Row) -> tuple[BreakEven | None, BreakEven | None]:
+    return row.break_even_cold, row.break_even_warm
+
+
+def _break_even(row: Row) -> Cell:
+    """Items until the cold set-up has paid, above those of the warm one."""
+    cold, warm = _break_evens(row)
+    if cold is None:
+        return Cell(DASH, role=Role.MUTED)
+    return Cell(rounded(cold.items), "" if warm is None else rounded(warm.items))
 
 
 def _speedup(row: Row, column: Scale) -> Cell:
@@ -207,6 +279,23 @@ def _saving(row: Row, column: Scale) -> Cell:
 def _one(group: Group) -> str:
     """What one item of the workload is called."""
     return "image" if group.workload.items == "images" else "item"
+
+
+def _accuracy(row: Row) -> Cell:
+    known = row.accuracy
+    if known is None:
+        return Cell(DASH, role=Role.MUTED)
+    in_percent = Scale("%", 0.01, 1)
+    return Cell(share(known.value), in_percent.interval(known.low, known.high))
+
+
+def _error(row: Row) -> Cell:
+    return Cell(DASH, role=Role.MUTED) if row.score_error is None else Cell(scientific(row.score_error.value))
+
+
+def _loss(row: Row) -> Cell:
+    known = row.loss_difference
+    return Cell(DASH, role=Role.MUTED) if known is None else Cell(f"{known.value * 100:+.1f}\u00a0%")
 
 
 def _verdict(row: Row) -> Cell:
@@ -258,8 +347,34 @@ def _legend(group: Group, plan: Plan) -> str:
     return (
         f"Baseline: {one_line(group.baseline.variant.id)}. With each figure its {percent(plan.confidence)} interval "
         f"{evidence}; a speed-up above 1 is faster. Set-up (cold, then warm) lasts to the end of the first step."
-        f"{_energy_legend(group)}"
+        f"{_latency_legend(group, plan)}{_right_legend(group)}{_energy_legend(group)}"
     )
+
+
+def _latency_legend(group: Group, plan: Plan) -> str:
+    if group.workload.measures != LATENCY:
+        return ""
+    return (
+        f" Steps are timed singly, {plan.latency_steps} or more in a row, each waited for. Beneath p90 and p99 stands "
+        f"what they are at most, with {percent(plan.confidence)} confidence whatever the distribution; a dash says how "
+        "many samples it takes, as far as slow ones come together."
+    )
+
+
+def _right_legend(group: Group) -> str:
+    """What the figures of right results are figures of; nothing where there are none."""
+    accuracy = next((row.accuracy for row in group.rows if row.accuracy is not None), None)
+    loss = next((row.loss_difference for row in group.rows if row.loss_difference is not None), None)
+    against = listed(tuple(dict.fromkeys(j.check.against for row in group.rows for j in row.judgements)))
+    said = []
+    if accuracy is not None:
+        said.append(f"accuracy is that on {accuracy.n} held-out {one_line(group.workload.items)}")
+    if any(row.score_error for row in group.rows):
+        said.append(f"error is the relative RMSE of the scores against {against}")
+    if loss is not None:
+        said.append(f"loss is that after {loss.n} steps, beside {against} from the same start")
+    sentence = ", ".join(said)
+    return f" {sentence[:1].upper()}{sentence[1:]}." if said else ""
 
 
 def _energy_legend(group: Group) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.analysis import Verdict
-from bench.records import Caveat, CaveatKind, Plan, Trial
+from bench.records import Caveat, CaveatKind, CheckKind, Plan, Trial
 from bench.units import quantity
-from reports.figures import DASH, percent
+from reports.figures import DASH, fraction, percent
 from reports.text import counted, one_line
 
 
@@ -73,6 +73,31 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "its waves fall into two modes, {low_s} and {high_s} per step, and one average describes neither",
         "Quote both modes; look for a choice made anew in each process, such as autotuning.",
     ),
+    CaveatKind.WRONG_RESULT: Wording(
+        "wrong result",
+        "{check} is {found}, and {allowed} is allowed",
+        "Do not use this setting before it is known why; if so much may be lost, allow it (--bench-tolerance).",
+    ),
+    CaveatKind.UNCHECKED: Wording(
+        "not checked",
+        "its results were not compared with a reference",
+        "Look at its results yourself; a model that draws new weights each time it is made cannot be checked: seed it.",
+    ),
+    CaveatKind.LOOSELY_CHECKED: Wording(
+        "loosely checked",
+        "no tolerance is known for the precision {precision}, so its results were held to the loosest",
+        "Look at its accuracy before using it.",
+    ),
+    CaveatKind.PROFILED: Wording(
+        "profiled",
+        "measured with {profiler} attached, which slows some settings more than others, so there is no verdict",
+        "Use this run to see where the time goes, and measure without the profiler to decide.",
+    ),
+    CaveatKind.NOT_INSPECTED: Wording(
+        "not inspected",
+        "its phases or operators could not be recorded: {reason}",
+        "Its measured figures are whole; run this case alone with the same options to see why.",
+    ),
     CaveatKind.NO_SENSOR: Wording(
         "not measured",
         "the energy of {component} could not be read by {source}: {reason}, so its figures lack that component",
@@ -130,6 +155,21 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
     ),
 }
 
+#: What a wrong result is, by the check that found it.
+WRONG: Mapping[CheckKind, str] = {
+    CheckKind.SCORES: "its scores are {found} off {against} (relative RMSE, {n} {items}); {allowed} is allowed",
+    CheckKind.TURNS: "its answers to {n} successive batches lie nearer to those of another batch",
+    CheckKind.AGREEMENT: "it agrees with {against} on {found} of {n} {items}; {allowed} is asked for",
+    CheckKind.ACCURACY: "it gets {found} of {n} {items} fewer right than {against}; {allowed} is allowed",
+    CheckKind.LOSS: "its loss after {n} steps is {found} off that in {against}; {allowed} is allowed",
+    CheckKind.UPDATE: "{n} steps moved its weights {found} more or less far than in {against}; {allowed} is allowed",
+}
+_NO_NUMBER: Mapping[CheckKind, str] = {
+    CheckKind.SCORES: "its scores are no finite numbers",
+    CheckKind.LOSS: "its loss is no finite number within {n} steps",
+    CheckKind.UPDATE: "its weights are no finite numbers after {n} steps",
+}
+
 #: ``{band}`` is the noise band in percent. The sentence continues "FASTER: ...".
 VERDICTS: Mapping[Verdict, Wording] = {
     Verdict.FASTER: Wording(
@@ -161,7 +201,17 @@ def of_caveat(caveat: Caveat) -> Wording:
     figures = _Figures({name: _said(name, value) for name, value in caveat.figures})
     if caveat.kind is CaveatKind.IMPRECISE and figures["half_width"] == DASH:
         return Wording(wording.label, "its speed-up has no interval: too few rounds or waves", wording.advice)
-    return Wording(wording.label, wording.sentence.format_map(figures), wording.advice)
+    template = _of_wrong(caveat) if caveat.kind is CaveatKind.WRONG_RESULT else wording.sentence
+    return Wording(wording.label, template.format_map(figures), wording.advice)
+
+
+def _of_wrong(caveat: Caveat) -> str:
+    """The sentence for what was found wrong; the general one for a check that this Joulemark does not know."""
+    figures = dict(caveat.figures)
+    kind = next((kind for kind in CheckKind if kind.value == figures.get("check")), None)
+    if kind is None:
+        return CAVEATS[CaveatKind.WRONG_RESULT].sentence
+    return _NO_NUMBER.get(kind, WRONG[kind]) if figures.get("found") == "none" else WRONG[kind]
 
 
 def of_verdict(verdict: Verdict, plan: Plan) -> Wording:
@@ -179,11 +229,13 @@ def of_failure(trial: Trial) -> Wording | None:
     return Wording("failed", sentence, f'Run this case alone, with -k "{one_line(trial.case.variant.id)}", to see why.')
 
 
-def of_strike(trial: Trial) -> str:
-    """Why a trial is struck out: what was read back instead of what its label says."""
+def of_strike(trial: Trial, caveats: Iterable[Caveat] = ()) -> str:
+    """Why a trial is struck out: what was read back instead of what its label says, and what it got wrong."""
     refused = (proof for proof in trial.proofs if not proof.honoured)
-    facts = (f"{one_line(p.fact)} was {one_line(p.observed)}, not {one_line(p.expected)}" for p in refused)
-    return f"struck out, its label was not honoured: {'; '.join(facts)}"
+    facts = [f"{one_line(p.fact)} was {one_line(p.observed)}, not {one_line(p.expected)}" for p in refused]
+    wrong = [of_caveat(caveat).sentence for caveat in caveats if caveat.kind is CaveatKind.WRONG_RESULT]
+    parts = (("its label was not honoured", "; ".join(facts)), ("its results are wrong", "; ".join(wrong)))
+    return f"struck out, {', and '.join(f'{what}: {found}' for what, found in parts if found)}"
 
 
 def comparisons_said(plan: Plan) -> str:
@@ -213,6 +265,8 @@ def _said(name: str, value: float | str) -> str:
         return counted(value, name[:-1])
     if isinstance(value, str):
         return DASH if value == "none" else one_line(value)
+    if name in ("found", "allowed"):
+        return fraction(value)
     if name in ("half_width", "wanted", "difference"):
         return percent(value)
     if name.endswith("_c"):

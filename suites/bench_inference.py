@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 import bench
-from suites.inference import cases
+from suites.inference import selection
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    metafunc.parametrize("case", cases(bench.options_of(metafunc.config)), ids=str)
+    bench.declare(metafunc, selection)
 
 
 def test_inference(case: bench.Case, measure: Callable[[bench.Case], object]) -> None:

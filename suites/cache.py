@@ -41,14 +41,18 @@ def path_of(name: str, key: Key) -> Path:
     return folder() / f"{name}-{digest[:16]}.pt"
 
 
+def find(name: str, key: Key) -> dict[str, torch.Tensor] | None:
+    """The tensors cached under this key, mapped from the file; None where there are none."""
+    return _read(path_of(name, key), key)
+
+
 def load_or_make(name: str, key: Key, make: Callable[[], dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     """The tensors cached under this key, mapped from the file; made and cached first where they are not.
 
     Raises:
         UsageError: the cache folder cannot be written.
     """
-    path = path_of(name, key)
-    found = _read(path, key)
+    found = find(name, key)
     if found is not None:
         return found
     made = make()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import nn
 from torchvision.models import resnet18
 
 from bench import UsageError
+from suites.imports import describe, find_function
 from suites.shapes import Shape, format_shape
 
 #: What it returns is checked where it is called.
@@ -44,21 +42,7 @@ def load_factory(name: str) -> Factory:
     if not (module_name and colon and attribute.isidentifier()):
         msg = f"model {name!r} is not of the form module:factory; write for example mymodels:make_model"
         raise UsageError(msg)
-    current = str(Path.cwd())
-    if current not in sys.path:
-        sys.path.append(current)
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # a user's module may raise anything while it is imported
-        missing = isinstance(error, ModuleNotFoundError) and str(error.name) in (module_name, module_name.split(".")[0])
-        advice = "put its folder on PYTHONPATH" if missing else "mend the module"
-        msg = f"model {name!r}: module {module_name} cannot be imported ({_describe(error)}); {advice}"
-        raise UsageError(msg) from error
-    factory: Factory | None = getattr(module, attribute, None)
-    if not callable(factory):
-        msg = f"model {name!r}: {module_name} has no function {attribute}; define def {attribute}() -> torch.nn.Module"
-        raise UsageError(msg)
-    return factory
+    return find_function(f"model {name!r}", name, "def {name}() -> torch.nn.Module")
 
 
 def check_output(model: nn.Module, name: str | None, shape: Shape, classes: int) -> None:
@@ -75,7 +59,7 @@ def check_output(model: nn.Module, name: str | None, shape: Shape, classes: int)
         with torch.inference_mode():
             scores = model(images)
     except Exception as error:  # a user's model may raise anything
-        msg = f"model {label!r} does not take images of {format_shape(shape)} ({_describe(error)}); set its input shape"
+        msg = f"model {label!r} does not take images of {format_shape(shape)} ({describe(error)}); set its input shape"
         raise UsageError(msg) from error
     if not isinstance(scores, torch.Tensor):
         msg = f"model {label!r} returns {type(scores).__name__}; it must return one tensor of scores [batch, {classes}]"
@@ -90,14 +74,9 @@ def _call(name: str, factory: Factory) -> nn.Module:
     try:
         model = factory()
     except Exception as error:  # the user's code may raise anything
-        msg = f"model {name!r} fails when it is called ({_describe(error)}); it must need no arguments"
+        msg = f"model {name!r} fails when it is called ({describe(error)}); it must need no arguments"
         raise UsageError(msg) from error
     if not isinstance(model, nn.Module):
         msg = f"model {name!r} returns {type(model).__name__}; it must return a torch.nn.Module"
         raise UsageError(msg)
     return model
-
-
-def _describe(error: BaseException) -> str:
-    message = " ".join(str(error).split())
-    return f"{type(error).__name__}: {message}"[:300] if message else type(error).__name__

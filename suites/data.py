@@ -11,7 +11,7 @@ from suites import cache
 from suites.shapes import Shape, format_shape
 from suites.sources import DataSet, Split, find_source, source_version
 
-__all__ = ["DataSet", "Split", "check_labels", "check_name", "is_synthetic", "load", "rotation"]
+__all__ = ["DataSet", "Split", "check_labels", "check_name", "is_synthetic", "load", "rotation", "rotation_indices"]
 
 #: Raise it when the same name, shape and package version give other images than before.
 _RECIPE = 1
@@ -91,14 +91,23 @@ def rotation(split: Split, batch: int, count: int = _ROTATED_BATCHES, seed: int 
     Raises:
         UsageError: the batch is not a positive number.
     """
+    chosen = rotation_indices(len(split), batch, count, seed)
+    return [Split(split.images[indices], split.labels[indices]) for indices in chosen]
+
+
+def rotation_indices(images: int, batch: int, count: int = _ROTATED_BATCHES, seed: int = 0) -> torch.Tensor:
+    """Which of so many images stand in each batch of :func:`rotation`: int64 [count, batch].
+
+    Raises:
+        UsageError: the batch is not a positive number.
+    """
     if batch < 1:
         msg = f"a batch of {batch} images cannot be measured; use at least 1"
         raise UsageError(msg)
     random = torch.Generator().manual_seed(seed)
-    passes = -(-batch * count // len(split))
-    order = torch.cat([torch.randperm(len(split), generator=random) for _ in range(passes)])
-    chosen = order[: batch * count].reshape(count, batch)
-    return [Split(split.images[indices], split.labels[indices]) for indices in chosen]
+    passes = -(-batch * count // images)
+    order = torch.cat([torch.randperm(images, generator=random) for _ in range(passes)])
+    return order[: batch * count].reshape(count, batch)
 
 
 def _make(name: str, shape: Shape, classes: int, limit_bytes: int = _LIMIT_BYTES) -> DataSet:

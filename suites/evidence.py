@@ -8,13 +8,14 @@ import torch
 from torch import nn
 
 from bench import Proof, Variant
-from suites.operations import Operation, convolution_layouts, layout_of, operand_types, products
+from suites.kernels import kernel_proofs
+from suites.operations import Operation, convolution_layouts, kernels, layout_of, operand_types, products
 from suites.placement import Placement
 
 _NOTHING = "nothing seen"
-_FULL = "full"
-#: Between FP32 (1e-7 to 1e-6) and what rounds its operands to 10 bits (TF32, 3e-4) or to 7 (bfloat16, 2e-3).
-_FP32_ERROR = 3e-5
+_FULL, _TF32 = "full", "tf32"
+#: Between FP32 (1e-7 to 1e-6), operands cut or rounded to 10 bits (TF32, 2e-4 to 7e-4), and to 7 (bfloat16, from 2e-3).
+_FP32_ERROR, _TF32_ERROR = 3e-5, 1.2e-3
 
 
 def placement_proofs(
@@ -24,20 +25,29 @@ def placement_proofs(
     operations: Sequence[Operation],
     *,
     own_layout: bool,
+    hidden: bool = False,
 ) -> Iterator[Proof]:
-    """Evidence for device, precision and layout; ``own_layout`` where the backend lays tensors out as it likes."""
+    """Evidence for device, precision and layout.
+
+    ``own_layout`` where the backend lays tensors out as it likes; ``hidden`` where it may run what PyTorch's profiler
+    sees as kernels only: then operations that were not seen say nothing.
+    """
     devices = {str(tensor.device) for tensor in (*model.parameters(), images)}
     yield Proof("device", placement.device, _joined(devices))
-    weights = {str(tensor.dtype).removeprefix("torch.") for tensor in model.parameters()}
-    yield Proof("weights", "float32", _joined(weights))
-    products_in = "bfloat16" if placement.precision == "amp_bf16" else "float32"
-    yield Proof("products", products_in, _joined(operand_types(operations)))
-    if placement.precision == "fp32":
-        yield Proof("float32 arithmetic", _FULL, float32_arithmetic(placement.device))
+    weights = {_name(tensor.dtype) for tensor in model.parameters()}
+    yield Proof("weights", _name(placement.held_in), _joined(weights))
+    types = operand_types(operations)
+    if types or not hidden:
+        yield Proof("products", _name(placement.computed_in), _joined(types))
+    if placement.precision in ("fp32", "tf32"):
+        wanted = _FULL if placement.precision == "fp32" else _TF32
+        yield Proof("float32 arithmetic", wanted, float32_arithmetic(placement.device))
     given = {layout_of(each.shape, each.stride()) for each in (*model.parameters(), images)}
     yield Proof("layout given", placement.layout, _joined(name for name in given if name))
     if not own_layout and any(each.name == "aten::convolution" for each in operations):
         yield Proof("layout convolved", placement.layout, _joined(convolution_layouts(operations)))
+    if placement.device != "cpu":
+        yield from kernel_proofs(placement.precision, "" if own_layout else placement.layout, kernels(operations))
 
 
 def onednn_proofs(variant: Variant, operations: Sequence[Operation]) -> Iterator[Proof]:
@@ -49,32 +59,54 @@ def onednn_proofs(variant: Variant, operations: Sequence[Operation]) -> Iterator
     yield Proof("oneDNN convolutions", "yes" if variant["onednn"] else "no", "yes" if used else "no")
 
 
+def cudnn_proofs(variant: Variant, operations: Sequence[Operation]) -> Iterator[Proof]:
+    """Which library convolved: on a GPU, where PyTorch dispatched convolutions at all."""
+    if not variant.device.startswith("cuda") or not any(each.name == "aten::convolution" for each in operations):
+        return
+    used = any(each.name.startswith("aten::cudnn_convolution") for each in operations)
+    yield Proof("cuDNN convolutions", "yes" if variant["cudnn"] else "no", "yes" if used else "no")
+
+
+def scaling_proofs(placement: Placement, operations: Sequence[Operation]) -> Iterator[Proof]:
+    """Whether gradients were scaled back and looked at for overflow: in training with float16."""
+    if placement.precision == "amp_fp16":
+        names = {each.name for each in operations}
+        scaled = {"aten::_amp_foreach_non_finite_check_and_unscale_", "aten::_amp_update_scale_"} <= names
+        yield Proof("loss scaling", "yes", "yes" if scaled else "no")
+
+
 def float32_arithmetic(device: str) -> str:
-    """``"full"`` when float32 products on this device keep 24 bits, else ``"reduced"`` with the relative error seen.
+    """``"full"`` when float32 products on this device keep 24 bits, ``"tf32"`` when 11, else "reduced" with the error.
 
     Global settings let PyTorch round the operands of a float32 product to fewer bits without a trace in any type; only
     a result shows it. The products of one convolution and one matrix are compared with those computed in float64.
     """
     random = torch.Generator().manual_seed(0)
-    images, kernels = (torch.randn(sizes, generator=random) for sizes in ((8, 64, 8, 8), (64, 64, 3, 3)))
+    images, weights = (torch.randn(sizes, generator=random) for sizes in ((8, 64, 8, 8), (64, 64, 3, 3)))
     left, right = (torch.randn(256, 256, generator=random) for _ in range(2))
     with torch.inference_mode():
-        convolved = nn.functional.conv2d(images.to(device), kernels.to(device)).cpu()
+        convolved = nn.functional.conv2d(images.to(device), weights.to(device)).cpu()
         multiplied = (left.to(device) @ right.to(device)).cpu()
         return _worst(
-            bits_kept(convolved, nn.functional.conv2d(images.double(), kernels.double())),
+            bits_kept(convolved, nn.functional.conv2d(images.double(), weights.double())),
             bits_kept(multiplied, left.double() @ right.double()),
         )
 
 
 def bits_kept(values: torch.Tensor, exact: torch.Tensor) -> str:
-    """``"full"`` when float32 ``values`` differ from the ``exact`` float64 ones by rounding alone, else "reduced"."""
+    """``"full"`` when ``values`` differ from the ``exact`` float64 ones by rounding alone, else "tf32" or "reduced"."""
     error = float((values.double() - exact).norm() / exact.norm())
-    return _FULL if error < _FP32_ERROR else f"reduced (relative error {error:.0e})"
+    if error < _FP32_ERROR:
+        return _FULL
+    return _TF32 if error < _TF32_ERROR else f"reduced (relative error {error:.0e})"
 
 
 def _worst(*findings: str) -> str:
-    return next((finding for finding in findings if finding != _FULL), _FULL)
+    return max(findings, key=lambda finding: (_FULL, _TF32).index(finding) if finding in (_FULL, _TF32) else 2)
+
+
+def _name(kind: torch.dtype) -> str:
+    return str(kind).removeprefix("torch.")
 
 
 def _joined(words: Iterable[str]) -> str:

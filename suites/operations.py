@@ -1,7 +1,8 @@
 """What one step really computed, as PyTorch's own profiler saw it.
 
 A profile sees below autocast and inside compiled code, where hooks on modules and dispatch modes see nothing: the
-operations recorded here are those that ran, with the types and strides of the tensors that reached them.
+operations recorded here are those that ran, with the types and strides of the tensors that reached them. On a GPU the
+kernels are among them, and the CUDA calls that launched them, where the driver lets CUPTI look.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.profiler import ProfilerActivity, profile
 
 #: Names the profiler gives to element types, in C++ words.
@@ -38,28 +40,54 @@ _PRODUCTS = (
 )
 #: Dynamo marks whatever it wraps, code that it then leaves alone included; inductor marks only what it generated.
 _WRAPPED, _GENERATED = "Torch-Compiled Region", "## Call CompiledFxGraph"
+#: Categories of a trace's events. Source: libkineto's ActivityType.
+_KERNEL, _CUDA_CALLS = "kernel", ("cuda_runtime", "cuda_driver")
+_GRAPH_LAUNCHES = ("cudaGraphLaunch", "cuGraphLaunch")
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One operator call: its name and, for each argument, element type ("" if no tensor), sizes and strides."""
+    """One operator call: its name and, for each argument, element type ("" if no tensor), sizes and strides.
+
+    ``kind`` is the category of the trace's event: "cpu_op", "kernel", "cuda_runtime", ...
+    """
 
     name: str
     types: tuple[str, ...] = ()
     sizes: tuple[tuple[int, ...], ...] = ()
     strides: tuple[tuple[int, ...], ...] = ()
+    kind: str = "cpu_op"
 
 
-def record(step: Callable[[], object]) -> tuple[Operation, ...]:
-    """Run one step under the profiler and return its operations in order of their start."""
-    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as profiler:
+def record(step: Callable[[], object], device: str = "cpu") -> tuple[Operation, ...]:
+    """Run one step under the profiler and return its operations, and on CUDA its kernels, in order of their start."""
+    on_cuda = device.startswith("cuda")
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_cuda else [])]
+    with profile(activities=activities, record_shapes=True) as profiler:
         step()
+        if on_cuda:
+            torch.cuda.synchronize(device)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trace.json"
         profiler.export_chrome_trace(str(path))
-        events = json.loads(path.read_text(encoding="utf-8"))["traceEvents"]
+        return operations_of(json.loads(path.read_text(encoding="utf-8"))["traceEvents"])
+
+
+def operations_of(events: Iterable[dict[str, Any]]) -> tuple[Operation, ...]:
+    """The operations among the events of a Chrome trace, in order of their start."""
     complete = sorted((event for event in events if event.get("ph") == "X"), key=lambda event: float(event["ts"]))
     return tuple(_operation(event) for event in complete)
+
+
+def kernels(operations: Iterable[Operation]) -> tuple[str, ...]:
+    """The names of the kernels that ran on the GPU, in order; none where CUPTI may not look."""
+    return tuple(each.name for each in operations if each.kind == _KERNEL)
+
+
+def graph_launches(operations: Sequence[Operation]) -> int | None:
+    """How many CUDA graphs were launched; None where no CUDA call was seen at all, so that nothing can be said."""
+    calls = [each for each in operations if each.kind in _CUDA_CALLS]
+    return sum(each.name.startswith(_GRAPH_LAUNCHES) for each in calls) if calls else None
 
 
 def products(operations: Iterable[Operation]) -> tuple[Operation, ...]:
@@ -124,6 +152,7 @@ def _operation(event: dict[str, Any]) -> Operation:
         tuple(_TYPES.get(str(kind), "") for kind in arguments.get("Input type", ())),
         tuple(_numbers(sizes) for sizes in arguments.get("Input Dims", ())),
         tuple(_numbers(strides) for strides in arguments.get("Input Strides", ())),
+        str(event.get("cat", "cpu_op")),
     )
 
 

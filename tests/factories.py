@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from bench.records import (
     Case,
+    Check,
+    CheckKind,
     Environment,
     Life,
     Plan,
@@ -25,6 +27,10 @@ from bench.records.power import Component, Part, PowerLog, PowerTrace, Reading, 
 TRAINING = Workload("training", "suites.training:build", "suites.training:prepare", (("data", "digits"),), "images")
 INFERENCE = Workload("inference", "suites.inference:build", "suites.inference:prepare", (("data", "digits"),), "images")
 
+LATENCY = Workload(
+    "latency", "suites.inference:build", "suites.inference:prepare", (("data", "digits"),), "images", "latency"
+)
+
 
 def make_samples(step_s: float, waves: int = 6, rounds: int = 10, wobble: float = 0.001) -> tuple[Sample, ...]:
     """Three samples a block; the block's level wobbles by a fixed pattern, the same for every case and run."""
@@ -38,6 +44,18 @@ def make_samples(step_s: float, waves: int = 6, rounds: int = 10, wobble: float 
 
 def _wobble(wave: int, round_: int, size: float) -> float:
     return math.exp(size * math.sin(1.7 * wave + 0.9 * round_))
+
+
+def make_latencies(
+    workload: Workload, steps_s: Sequence[float], *, waves: int = 6, rounds: int = 10, **axes: str | int | bool
+) -> Trial:
+    """A latency trial of these single steps, dealt out to blocks of equal length in the order given."""
+    length = len(steps_s) // (waves * rounds)
+    samples = tuple(
+        Sample(n // (length * rounds), n // length % rounds, 0, None, 0.1 * n, 1, step_s, None, SampleKind.LATENCY)
+        for n, step_s in enumerate(steps_s[: length * waves * rounds])
+    )
+    return replace(make_trial(workload, waves=waves, items=1, batch=1, **axes), samples=samples)
 
 
 def make_trial(
@@ -62,6 +80,29 @@ def make_trial(
         ),
         samples=make_samples(step_s, waves, rounds, wobble),
         proofs=tuple(proofs),
+    )
+
+
+def with_scores(trial: Trial, rmse: float, right: int | None = 355) -> Trial:
+    """The trial with the checks of inference: this error in each wave, so many of 360 images right (reference: 355)."""
+    waves = sorted({sample.wave for sample in trial.samples})
+    checks = [replace(Check.of(CheckKind.SCORES, 96, rmse, against="FP64"), wave=wave) for wave in waves]
+    checks.append(Check.of(CheckKind.TURNS, 3, rmse / 2, against="FP64"))
+    checks.append(Check.of(CheckKind.SCORES, 360, rmse, against="FP64"))
+    if right is not None:
+        checks.append(Check.of(CheckKind.AGREEMENT, 360, 360 - abs(355 - right), against="FP64"))
+        checks.append(Check.of(CheckKind.ACCURACY, 360, right, reference=355, against="FP64"))
+    return replace(trial, checks=tuple(checks))
+
+
+def with_losses(trial: Trial, loss: float, moved: float = 0.6) -> Trial:
+    """The trial with the checks of training, against a loss of 2.0 and weights moved by 0.6."""
+    return replace(
+        trial,
+        checks=(
+            Check.of(CheckKind.LOSS, 8, loss, reference=2.0, spread=0.05, against="FP32"),
+            Check.of(CheckKind.UPDATE, 8, moved, reference=0.6, spread=0.015, against="FP32"),
+        ),
     )
 
 

@@ -177,8 +177,8 @@ def test_an_unknown_verb_is_refused_in_one_line(capsys):
     output = capsys.readouterr()
     assert output.out == ""
     assert (
-        output.err
-        == "joulemark: no such verb: shwo; choose from run, show, report, recommend, prices, or see joulemark --help\n"
+        output.err == "joulemark: no such verb: shwo; "
+        "choose from run, nsys, doctor, show, compare, report, recommend, prices, or see joulemark --help\n"
     )
 
 

@@ -39,6 +39,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
 #: Rooms that live on the standard library alone; and libraries that must never be loaded for reading a run.
 STANDARD_LIBRARY_ONLY = ("bench.units", "bench.errors", "bench.records", "joulemark")
 NOT_FOR_REPORTS = ("torch", "torchvision", "pynvml", "nvtx")
+#: Experiments on the instrument itself; the other suites see of bench what it shows everybody.
+MAY_OPEN_THE_INSTRUMENT = ("suites.experiments",)
 #: Libraries that a standard-library room may import when it is asked for something they do.
 WHEN_CALLED = {"joulemark": ("pytest",)}
 
@@ -79,7 +81,7 @@ def _allowed(module: str, found: Import) -> bool:
     top = target.partition(".")[0]
     if top not in OURS:
         return _library_allowed(module, top)
-    if _within(module, ("suites",)) and top == "bench":
+    if _within(module, ("suites",)) and not _within(module, MAY_OPEN_THE_INSTRUMENT) and top == "bench":
         return found.module == "bench" and (found.name is None or found.name in bench.__all__)
     room = max((name for name in LAYERS if _within(module, (name,))), key=len)
     return _within(target, LAYERS[room])

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from bench.analysis.estimates import block_seconds
 from bench.analysis.statistics import exponential, holm, median, sign_interval, sign_tail, t_interval, t_tail
 from bench.errors import ComparisonError
-from bench.records import Case, SampleKind, Trial
+from bench.records import Case, Trial
 
 #: Of the chance of missing (5 % at 95 % confidence) the look half-way may spend so much, on top of what the end
 #: spends: then all intervals together hold at least 93 %, whatever the spread and the ratio (Bonferroni's bound).
@@ -99,7 +99,7 @@ def comparison_of(
 ) -> Comparison:
     """The comparison that follows from the paired logarithms of each wave, of times or of energies."""
     over_waves = len(waves) > 1
-    at_look = over_waves and (at_look or _ended_before(trial, baseline))
+    at_look = over_waves and (at_look or ended_before(trial, baseline))
     if over_waves:
         evidence = tuple(median(rounds) for rounds in waves.values())
         ratio = exponential(t_interval(evidence, 1 - LOOK_SHARE * (1 - confidence) if at_look else confidence))
@@ -157,7 +157,7 @@ def _verdict(comparison: Comparison, different: bool, margin: float) -> Verdict:
     return Verdict.SAME if inside else Verdict.UNSURE
 
 
-def _ended_before(trial: Trial, baseline: Trial) -> bool:
+def ended_before(trial: Trial, baseline: Trial) -> bool:
     """Whether a trial has none of its baseline's last waves: it left, or was ended."""
-    ours, theirs = ({s.wave for s in one.samples if s.kind is SampleKind.TIMING} for one in (trial, baseline))
+    ours, theirs = ({s.wave for s in one.samples if s.kind is one.kind} for one in (trial, baseline))
     return max(ours, default=-1) < max(theirs, default=-1)

@@ -30,7 +30,7 @@ from bench.analysis.power import Metered, window_energy
 from bench.analysis.statistics import Interval, exponential, median, sign_interval, t_interval
 from bench.errors import ComparisonError
 from bench.records import Caveat, Trial
-from bench.records.power import Component, PowerLog, SpanKind
+from bench.records.power import Component, PowerLog, SourceKind, SpanKind
 
 #: What a source reads, divided by the truth: from, to. Nothing is known of those that are not here.
 #: Source: external metering of boards of twelve generations, results of arXiv 2312.02741 (SC24); two models from
@@ -261,6 +261,12 @@ def _per_item(trial: Trial, log: PowerLog, gpus: set[str] | None) -> tuple[Figur
         return None
     total, items = _Addend.of(added), trial.items_per_step or 1
     return {key: power_w * blocks[key].step_s / items for key, power_w in total.power_w.items()}, total.sensors
+
+
+def measured_energy(trial: Trial, log: PowerLog) -> tuple[Figures, tuple[tuple[str, str], ...]] | None:
+    """(wave, round) -> joules per item of all measured components, and by which sensors; None for a model's."""
+    estimated = any(trace.kind is SourceKind.MODEL for trace in log.traces)
+    return None if estimated else _per_item(trial, log, None)
 
 
 def _set_up(

@@ -11,7 +11,7 @@ from bench.analysis.estimates import block_seconds
 from bench.analysis.ledger import Block
 from bench.analysis.power import Metered, steady_power
 from bench.analysis.statistics import median
-from bench.records import Caveat, CaveatKind, SampleKind, Trial
+from bench.records import Caveat, CaveatKind, Trial
 from bench.records.power import Part, PowerLog, PowerTrace, SourceKind
 
 #: Counter and polled power of one board may differ by this, as a fraction.
@@ -27,8 +27,8 @@ def doubts(
     readings: Sequence[BlockPower],
     gpus: set[str] | None,
 ) -> tuple[Caveat, ...]:
-    """All of them, those of the sensors first; the hardware's state is looked at in timing blocks as well."""
-    watched = (*blocks_of(trial, SampleKind.TIMING).values(), *blocks.values())
+    """All of them, those of the sensors first; the hardware's state is looked at in the blocks of times as well."""
+    watched = (*blocks_of(trial, trial.kind).values(), *blocks.values())
     return (
         *unread(log, gpus),
         *(caveat for reading in readings for caveat in _of_reading(reading, blocks.values())),

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.analysis.statistics import Interval, exponential, median, sign_interval, t_interval
-from bench.records import Life, SampleKind, Trial
+from bench.records import Life, Trial
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Estimate:
 
 
 def block_seconds(trial: Trial) -> dict[tuple[int, int], float]:
-    """(wave, round) -> seconds per item in that block, the median over its timing samples."""
+    """(wave, round) -> seconds per item in that block, the median over its samples of the trial's kind."""
     blocks: dict[tuple[int, int], list[float]] = defaultdict(list)
     for sample in trial.samples:
-        if sample.kind is SampleKind.TIMING:
+        if sample.kind is trial.kind:
             blocks[sample.wave, sample.round].append(sample.step_s)
     items = trial.items_per_step or 1
     return {key: median(values) / items for key, values in blocks.items()}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bench.analysis.comparison import Comparison
+from bench.analysis.correctness import Judgement, is_known, worst_of_each
 from bench.analysis.estimates import wave_seconds
 from bench.records import Caveat, CaveatKind, Plan, Trial
 
@@ -18,6 +19,28 @@ _MODE_CONTRAST = 4.0
 def caveats(trial: Trial, comparison: Comparison | None, plan: Plan) -> tuple[Caveat, ...]:
     """All doubts about a trial: those it carries, then those its figures give rise to."""
     return (*trial.caveats, *_derived(trial, comparison, plan))
+
+
+def check_caveats(trial: Trial, judgements: Sequence[Judgement], *, expected: bool) -> Iterator[Caveat]:
+    """What the checks of its results give rise to; ``expected`` where other cases of the group were checked."""
+    for found in worst_of_each(judgements, holds=False):
+        check = found.check
+        yield Caveat.of(
+            CaveatKind.WRONG_RESULT,
+            check=check.kind.value,
+            found="none" if found.found is None else found.found,
+            allowed=found.allowed,
+            against=check.against,
+            n=check.n,
+            items=trial.case.workload.items,
+        )
+    made = [judgement for judgement in judgements if judgement.holds is not None]
+    lacking = len(made) < len(judgements) or (expected and not judgements)
+    if lacking and trial.failure is None:
+        yield Caveat.of(CaveatKind.UNCHECKED)
+    precision = str(trial.case.variant["precision"])
+    if made and not is_known(precision):
+        yield Caveat.of(CaveatKind.LOOSELY_CHECKED, precision=precision)
 
 
 def _derived(trial: Trial, comparison: Comparison | None, plan: Plan) -> Iterator[Caveat]:

@@ -2,7 +2,8 @@
 
 Sources: Student's t (Student 1908, Biometrika 6); distribution-free interval of a median from order
 statistics (Thompson 1936, Ann. Math. Statist. 7; David & Nagaraja, Order Statistics, 2003, section 7.1);
-Holm's step-down procedure (Holm 1979, Scand. J. Statist. 6).
+Holm's step-down procedure (Holm 1979, Scand. J. Statist. 6); score interval of a proportion (Wilson 1927,
+J. Am. Stat. Assoc. 22; recommended for small samples by Brown, Cai & DasGupta 2001, Statist. Sci. 16).
 """
 
 from __future__ import annotations
@@ -59,6 +60,23 @@ def sign_interval(values: Sequence[float], confidence: float) -> Interval:
     return Interval(median(ordered), ordered[below], ordered[n - 1 - below])
 
 
+def wilson_interval(successes: int, n: int, confidence: float) -> Interval:
+    """A proportion and its score interval, which stays between 0 and 1 and has a width even at 0 or n of n.
+
+    Raises:
+        ValueError: no trials, or more successes than trials.
+    """
+    if not 0 <= successes <= n or n == 0:
+        msg = f"{successes} of {n} is no proportion"
+        raise ValueError(msg)
+    z = statistics.NormalDist().inv_cdf((1 + confidence) / 2)
+    share = successes / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    # Rounding must not put the proportion itself outside its interval.
+    return Interval(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))
+
+
 def _special() -> Any:
     """scipy.special, imported when first needed: every pytest run of the environment imports this module."""
     from scipy import special
@@ -66,7 +84,28 @@ def _special() -> Any:
     return special
 
 
-def t_quantile(degrees: int, confidence: float) -> float:
+def binomial_interval(count: int, of: int, confidence: float) -> Interval:
+    """A share and its exact interval (Clopper & Pearson 1934, Biometrika 26); at least ``confidence``, often more.
+
+    Raises:
+        ValueError: nothing was counted.
+    """
+    if not 0 <= count <= of or of < 1:
+        msg = f"{count} of {of} is no share"
+        raise ValueError(msg)
+    tail = (1 - confidence) / 2
+    inverse = _special().betaincinv
+    low = float(inverse(count, of - count + 1, tail)) if count else 0.0
+    high = float(inverse(count + 1, of - count, 1 - tail)) if count < of else 1.0
+    return Interval(count / of, low, high)
+
+
+def binomial_cdf(successes: int, n: int, probability: float) -> float:
+    """P(Binomial(n, probability) <= successes)."""
+    return float(_special().bdtr(successes, n, probability))
+
+
+def t_quantile(degrees: float, confidence: float) -> float:
     """The two-sided quantile: 12.7 for one degree of freedom at 95 %."""
     return float(_special().stdtrit(degrees, (1 + confidence) / 2))
 
@@ -74,6 +113,36 @@ def t_quantile(degrees: int, confidence: float) -> float:
 def standard_error(values: Sequence[float]) -> float:
     """Standard error of the mean of independent values (Bessel's divisor)."""
     return statistics.stdev(values) / math.sqrt(len(values))
+
+
+class Welch(NamedTuple):
+    """How far apart the means of two independent sets are, with the error of that and its degrees of freedom."""
+
+    difference: float
+    error: float
+    degrees: float
+
+    def tail(self, margin: float) -> float:
+        """One-sided p-value against "the difference is at most the margin"; without any spread it is 0 or 1."""
+        if self.error == 0:
+            return 0.0 if self.difference > margin else 1.0
+        return float(_special().stdtr(self.degrees, (margin - self.difference) / self.error))
+
+
+def welch(ours: Sequence[float], theirs: Sequence[float]) -> Welch | None:
+    """Our mean less theirs, whatever their spreads; None where a side has fewer than two values.
+
+    Source: Welch 1947, Biometrika 34; degrees of freedom by Satterthwaite 1946, Biometrics Bulletin 2.
+    """
+    if min(len(ours), len(theirs)) < 2:
+        return None
+    difference = statistics.fmean(ours) - statistics.fmean(theirs)
+    parts = [standard_error(values) ** 2 for values in (ours, theirs)]
+    total = sum(parts)
+    if total == 0:
+        return Welch(difference, 0.0, len(ours) + len(theirs) - 2)
+    scale = sum(part**2 / (len(values) - 1) for part, values in zip(parts, (ours, theirs), strict=True))
+    return Welch(difference, math.sqrt(total), total**2 / scale)
 
 
 def t_tail(values: Sequence[float], margin: float) -> float:

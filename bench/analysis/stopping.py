@@ -31,13 +31,14 @@ def is_warm(stretches_s: Sequence[float], tolerance: float) -> bool:
     return abs(after / before - 1) <= tolerance
 
 
-def affordable_rounds(plan: Plan, overhead_s: float, round_s: float) -> int:
+def affordable_rounds(plan: Plan, cases: int, overhead_s: float, round_s: float) -> int:
     """Rounds in each wave so that all waves fit the budget; set from the first wave's warm-up (the pilot).
 
-    ``overhead_s`` is what a wave costs before its first round, ``round_s`` what a round costs; in seconds.
+    ``cases`` are those of the group, whether they are still in it or not. ``overhead_s`` is what a wave costs before
+    its first round, ``round_s`` what a round costs; in seconds.
     """
     most = plan.rounds or MOST_ROUNDS
-    for_rounds_s = plan.budget_s / plan.waves - overhead_s
+    for_rounds_s = plan.group_budget_s(cases) / plan.waves - overhead_s
     return max(min(LEAST_ROUNDS, most), min(most, int(for_rounds_s / round_s)))
 
 

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bench.analysis.break_even import BreakEven, break_even
 from bench.analysis.comparison import Comparison, Verdict, compare, judge
+from bench.analysis.correctness import (
+    Judgement,
+    accuracy,
+    agreement,
+    is_right,
+    judge_checks,
+    loss_difference,
+    score_error,
+)
 from bench.analysis.energy import TrialEnergy, compare_energy, energy_of
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
-from bench.analysis.quality import caveats
+from bench.analysis.independence import Independence, independence
+from bench.analysis.quality import caveats, check_caveats
+from bench.analysis.tails import Tail, tails
 from bench.errors import ComparisonError
-from bench.records import Case, Caveat, Plan, Run, Trial, Workload
+from bench.records import Case, Caveat, CaveatKind, Plan, Run, Trial, Workload
 from bench.records.power import PowerLog
 
 
@@ -29,8 +41,21 @@ class Row:
     energy: TrialEnergy | None  # None where nothing was asked to be read
     energy_comparison: Comparison | None  # "speedup" here is how many times less energy per item
     energy_verdict: Verdict | None  # FASTER means less energy; None for estimates, which decide nothing
-    verdict: Verdict | None  # None as well where the case failed or its label was not honoured: such a row cannot win
+    verdict: Verdict | None  # None as well where the case failed, is wrong, mislabelled or was profiled: it cannot win
     caveats: tuple[Caveat, ...]
+    tails: tuple[Tail, ...] = ()  # of latency: single steps
+    break_even_cold: BreakEven | None = None  # None for what is not FASTER: it never pays
+    break_even_warm: BreakEven | None = None
+    judgements: tuple[Judgement, ...] = ()  # of its results; none where nothing was checked
+    accuracy: Estimate | None = None
+    agreement: Estimate | None = None
+    score_error: Estimate | None = None
+    loss_difference: Estimate | None = None
+
+    @property
+    def right(self) -> bool:
+        """Whether no check of its results failed: only such a row can win."""
+        return is_right(self.judgements)
 
 
 @dataclass(frozen=True)
@@ -41,19 +66,28 @@ class Group:
     device: str
     baseline: Case
     rows: tuple[Row, ...]
+    independence: Independence | None = None  # None where nothing was measured that binds to a vendor
 
 
 def summarise(run: Run) -> tuple[Group, ...]:
     """The groups of a run in the order they were measured."""
-    return tuple(
-        Group(workload, device, trials[0].case, _rows(trials, run.plan, run.log_of(trials)))
-        for (workload, device), trials in run.groups().items()
-    )
+    return tuple(_group(workload, device, trials, run) for (workload, device), trials in run.groups().items())
+
+
+def _group(workload: Workload, device: str, trials: tuple[Trial, ...], run: Run) -> Group:
+    rows = _rows(trials, run.plan, run.log_of(trials))
+    comparisons = {row.trial.case: row.comparison for row in rows}
+    verdicts = {row.trial.case: row.verdict for row in rows if row.verdict is not None}
+    price = independence(trials, comparisons, verdicts, run.plan.confidence)
+    paid = tuple(_with_break_even(row, rows[0]) for row in rows)
+    return Group(workload, device, trials[0].case, paid, price)
 
 
 def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[Row, ...]:
     baseline = trials[0]
-    sound = frozenset(trial.case for trial in trials if trial.honoured and trial.failure is None)
+    judged = {trial.case: judge_checks(trial, plan) for trial in trials}
+    checked = any(judged.values())
+    sound = frozenset(trial.case for trial in trials if _sound(trial) and is_right(judged[trial.case]))
     times = {trial.case: compare(trial, baseline, plan.confidence) for trial in trials[1:]}
     energies = {} if log is None else {trial.case: energy_of(trial, log, plan.confidence) for trial in trials}
     ratios = {} if log is None else _energy_ratios(trials, log, plan)
@@ -76,10 +110,40 @@ def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[
             verdict=verdicts.get(trial.case),
             caveats=(
                 *caveats(trial, times.get(trial.case), plan),
+                *check_caveats(trial, judged[trial.case], expected=checked),
                 *(energies[trial.case].caveats if trial.case in energies else ()),
             ),
+            tails=tails(trial, plan.confidence),
+            judgements=judged[trial.case],
+            accuracy=accuracy(trial, plan.confidence),
+            agreement=agreement(trial, plan.confidence),
+            score_error=score_error(judged[trial.case]),
+            loss_difference=loss_difference(judged[trial.case]),
         )
         for trial in trials
+    )
+
+
+def _sound(trial: Trial) -> bool:
+    """Whether verdicts may rest on a trial: not on one that failed, is mislabelled, or ran under a profiler."""
+    return trial.honoured and trial.failure is None and not is_profiled(trial)
+
+
+def is_profiled(trial: Trial) -> bool:
+    """Whether a profiler was attached while it was measured."""
+    return any(caveat.kind is CaveatKind.PROFILED for caveat in trial.caveats)
+
+
+def _with_break_even(row: Row, baseline: Row) -> Row:
+    item_s = None if baseline.throughput is None else 1 / baseline.throughput.value
+
+    def paid(ours: Estimate | None, theirs: Estimate | None) -> BreakEven | None:
+        return break_even(ours, theirs, row.comparison, row.verdict, item_s)
+
+    return replace(
+        row,
+        break_even_cold=paid(row.set_up_cold, baseline.set_up_cold),
+        break_even_warm=paid(row.set_up_warm, baseline.set_up_warm),
     )
 
 

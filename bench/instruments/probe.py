@@ -21,6 +21,10 @@ _PACKAGES = (
     "pytest",
     "pytest-benchmark",
     "nvtx",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-ep-nv-tensorrt-rtx-cu13",
+    "openvino",
 )
 
 

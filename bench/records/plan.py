@@ -7,12 +7,24 @@ from dataclasses import dataclass
 
 from bench.errors import UsageError
 
+TOLERANCES = (
+    "rmse_fp32",
+    "rmse_tf32",
+    "rmse_half",
+    "rmse_int8",
+    "agreement",
+    "accuracy_drop",
+    "loss_fp32",
+    "loss_half",
+)
+#: Starting workers is paid once a wave, setting one up for each case.
+_BUDGET_S, _BUDGET_PER_CASE_S = 60.0, 10.0
 WORKER_STARTS = ("fork_server", "spawn", "in_process")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Defaults are the method's; times in seconds, ``band`` and ``tolerance`` as fractions.
+    """Defaults are the method's; times in seconds, ``band`` and tolerances as fractions.
 
     ::
 
@@ -28,10 +40,11 @@ class Plan:
 
     waves: int = 6
     rounds: int | None = None  # in a wave, at most; None: as many as the budget affords
-    budget_s: float = 150.0  # measuring time of a group, set-up of the first wave apart
+    budget_s: float | None = None  # measuring time of a group, set-up of the first wave apart; None: by its cases
     block_s: float = 0.02  # on a CPU; a CUDA block lasts at least cuda_block_s
     cuda_block_s: float = 0.5
     sample_s: float = 0.01
+    latency_steps: int = 50  # single synchronised steps in a block of a latency workload, at least
     warm_up_s: float = 5.0  # when warm-up gives up
     warm_up_tolerance: float = 0.03
     precision: float = 0.01  # half-width of the interval of a ratio, as a fraction
@@ -43,13 +56,24 @@ class Plan:
     start: str = "fork_server"
     power: str = "auto"  # which sensors: see bench.instruments.panel
     energy_block_s: float = 1.25  # a counter speaks each 20 to 100 ms, and the first 0.1 s of a block is not used
+    phases: bool = False  # time the phases of a step, in a pass of its own in each wave
+    profile: bool = False  # record a few steps of each case with PyTorch's profiler, in the first wave
     idle_s: float = 1.25  # contexts loaded, nothing running; before and after the energy blocks of a wave
+    # What a right result may be off by, by the variant's precision; the reasons stand in analysis/correctness.py.
+    rmse_fp32: float = 1e-4
+    rmse_tf32: float = 0.01
+    rmse_half: float = 0.05
+    rmse_int8: float = 0.2
+    agreement: float = 0.95  # fraction of items, at least
+    accuracy_drop: float = 0.01  # fraction of items, at most
+    loss_fp32: float = 0.05  # relative, of the loss after a few steps and of how far they moved the weights
+    loss_half: float = 0.1
 
     def __post_init__(self) -> None:
         if self.start not in WORKER_STARTS:
             msg = f"workers cannot be started by {self.start!r}; choose one of {', '.join(WORKER_STARTS)}"
             raise UsageError(msg)
-        for name in ("waves", "rounds"):
+        for name in ("waves", "rounds", "latency_steps"):
             count = getattr(self, name)
             if count is not None and count < 1:
                 msg = f"{name} must be at least 1, not {count}"
@@ -66,10 +90,10 @@ class Plan:
             "idle_s",
         ):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
+            if value is not None and not (math.isfinite(value) and value > 0):
                 msg = f"{name} must be a positive number of seconds, not {value}"
                 raise UsageError(msg)
-        for name in ("warm_up_tolerance", "precision", "band"):
+        for name in ("warm_up_tolerance", "precision", "band", *TOLERANCES):
             value = getattr(self, name)
             if not 0 <= value < 1:
                 msg = f"{name} must be a fraction from 0 to below 1 (0.01 is one percent), not {value}"
@@ -77,6 +101,10 @@ class Plan:
         if not 0.5 <= self.confidence < 1:
             msg = f"confidence must be from 0.5 to below 1, not {self.confidence}"
             raise UsageError(msg)
+
+    def group_budget_s(self, cases: int) -> float:
+        """Seconds of measuring for a group of so many cases: 120 for six, unless the plan says otherwise."""
+        return _BUDGET_S + _BUDGET_PER_CASE_S * cases if self.budget_s is None else self.budget_s
 
     def block_length_s(self, device: str) -> float:
         """How long a block on this device lasts at least."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from bench.records.environment import Environment
 from bench.records.plan import Plan
 from bench.records.power import PowerLog
+from bench.records.profile import Capture
+from bench.records.self_check import SelfCheck
 from bench.records.trial import Skip, Trial
 from bench.records.workload import Workload
 
@@ -26,15 +28,21 @@ class Run:
     trials: tuple[Trial, ...] = ()
     skips: tuple[Skip, ...] = ()
     power: tuple[PowerLog, ...] = ()  # what the sensors said, a log for each group
+    captures: tuple[Capture, ...] = ()  # of Nsight Systems, read in afterwards
     duration_s: float | None = None  # None while the run is still going on
+    self_check: SelfCheck | None = None  # None where none was asked for
     schema: int = SCHEMA
 
     def groups(self) -> dict[tuple[Workload, str], tuple[Trial, ...]]:
-        """Trials by what may be compared, in the order declared; the first of each is the baseline."""
-        grouped: dict[tuple[Workload, str], list[Trial]] = {}
-        for trial in self.trials:
-            grouped.setdefault(trial.case.group, []).append(trial)
-        return {key: tuple(trials) for key, trials in grouped.items()}
+        """Trials by what may be compared, in the order declared; the first of each is the baseline.
+
+        The copies of a self-check are not among them: see :meth:`copies`.
+        """
+        return _grouped(trial for trial in self.trials if not trial.case.copy)
+
+    def copies(self) -> dict[tuple[Workload, str], tuple[Trial, ...]]:
+        """The copies of each group's baseline that a self-check measured among its cases."""
+        return _grouped(trial for trial in self.trials if trial.case.copy)
 
     def log_of(self, trials: Iterable[Trial]) -> PowerLog | None:
         """The log that was kept beside these trials, told by their times; None where there is none."""
@@ -43,3 +51,10 @@ class Run:
             return None
         start_s, stop_s = min(start for start, _ in times), max(stop for _, stop in times)
         return next((log for log in self.power if log.covers(start_s, stop_s)), None)
+
+
+def _grouped(trials: Iterable[Trial]) -> dict[tuple[Workload, str], tuple[Trial, ...]]:
+    grouped: dict[tuple[Workload, str], list[Trial]] = {}
+    for trial in trials:
+        grouped.setdefault(trial.case.group, []).append(trial)
+    return {key: tuple(members) for key, members in grouped.items()}

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bench.errors import MeasurementError
-from bench.records.workload import Case
+from bench.records.check import Check
+from bench.records.profile import PhaseBlock, Profile
+from bench.records.workload import LATENCY, Case, Workload
 
 #: No step is shorter than light takes for a third of a millimetre, or longer than eleven days.
 LEAST_S, MOST_S = 1e-12, 1e6
@@ -19,6 +21,11 @@ class SampleKind(enum.Enum):
     TIMING = "timing"
     LATENCY = "latency"
     ENERGY = "energy"
+
+
+def kind_of(workload: Workload) -> SampleKind:
+    """The kind of sample that times of this workload are made of."""
+    return SampleKind.LATENCY if workload.measures == LATENCY else SampleKind.TIMING
 
 
 class Sample(NamedTuple):
@@ -40,6 +47,10 @@ class Sample(NamedTuple):
         return self.host_s / self.steps
 
 
+#: What stands for an expectation where there is none: evidence that nobody can judge.
+_NOT_JUDGED = "not judged"
+
+
 class Proof(NamedTuple):
     """Evidence, read back in the worker, that one axis value took effect."""
 
@@ -47,9 +58,19 @@ class Proof(NamedTuple):
     expected: str
     observed: str
 
+    @classmethod
+    def seen(cls, fact: str, observed: str) -> Proof:
+        """A fact listed for the reader: it speaks neither for the label nor against it."""
+        return cls(fact, _NOT_JUDGED, observed)
+
+    @property
+    def judged(self) -> bool:
+        """Whether the fact could have spoken against the label."""
+        return self.expected != _NOT_JUDGED
+
     @property
     def honoured(self) -> bool:
-        return self.expected == self.observed
+        return self.expected == self.observed or not self.judged
 
 
 class CaveatKind(enum.Enum):
@@ -65,6 +86,12 @@ class CaveatKind(enum.Enum):
     INTERRUPTED = "interrupted"  # figures: waves, planned
     CUT_TO_BUDGET = "cut_to_budget"  # figures: rounds, planned
     TWO_MODES = "two_modes"  # figures: low_s, high_s
+    # Of the results; check is a CheckKind's value.
+    WRONG_RESULT = "wrong_result"  # figures: check, found (or "none"), allowed, against, n, items
+    UNCHECKED = "unchecked"
+    LOOSELY_CHECKED = "loosely_checked"  # figures: precision
+    PROFILED = "profiled"  # figures: profiler
+    NOT_INSPECTED = "not_inspected"  # figures: reason
     # Of energy; component and gpu are names, source is a sensor's.
     NO_SENSOR = "no_sensor"  # figures: component, source, reason, fix
     WINDOW_TOO_SHORT = "window_too_short"  # figures: component, source, window_s, needed_s
@@ -139,6 +166,9 @@ class Trial:
     proofs: tuple[Proof, ...] = ()
     caveats: tuple[Caveat, ...] = ()
     failure: Failure | None = None
+    checks: tuple[Check, ...] = ()  # of all waves; what they must be stands in the plan
+    phases: tuple[PhaseBlock, ...] = ()  # of each wave, where they were asked for
+    profile: Profile | None = None
 
     def __post_init__(self) -> None:
         if self.items_per_step is not None and self.items_per_step < 1:
@@ -148,6 +178,11 @@ class Trial:
             if sample.steps < 1 or not LEAST_S <= sample.host_s / sample.steps <= MOST_S:
                 msg = f"{self.case.name} has a sample of {sample.steps} steps in {sample.host_s} s; that is no evidence"
                 raise MeasurementError(msg)
+
+    @property
+    def kind(self) -> SampleKind:
+        """The kind of sample that this trial's times are made of."""
+        return kind_of(self.case.workload)
 
     @property
     def honoured(self) -> bool:

@@ -21,7 +21,10 @@ AXES: Mapping[str, AxisValue] = {
     "backend": "eager",
     "threads": 0,  # 0: as many as the process may use cores
     "onednn": True,
+    "cudnn": True,
     "cudnn_benchmark": False,
+    "deterministic": False,
+    "loaders": 0,  # processes that load images beside the step; 0: the step loads them itself
 }
 _ALWAYS_SAID = ("device", "precision")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

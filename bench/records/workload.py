@@ -11,6 +11,9 @@ from bench.records.variant import Variant
 
 Scalar = str | int | float | bool | None
 
+#: What is asked of a step: how many pass in a time, one after the other, or how long a single one takes.
+THROUGHPUT, LATENCY = "throughput", "latency"
+
 _IMPORT_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -29,8 +32,12 @@ class Workload:
     prepare: str | None = None
     parameters: tuple[tuple[str, Scalar], ...] = ()
     items: str = "items"  # what one step works through, in the plural: "images"
+    measures: str = THROUGHPUT  # or LATENCY: blocks of single steps, each synchronised
 
     def __post_init__(self) -> None:
+        if self.measures not in (THROUGHPUT, LATENCY):
+            msg = f"workload {self.name!r} cannot measure {self.measures!r}; choose {THROUGHPUT} or {LATENCY}"
+            raise UsageError(msg)
         for name in filter(None, (self.build, self.prepare)):
             if not _IMPORT_NAME.fullmatch(name):
                 msg = (
@@ -51,20 +58,34 @@ class Workload:
 
 @dataclass(frozen=True)
 class Case:
-    """One workload under one variant: one test, one worker, one report row."""
+    """One workload under one variant: one test, one worker, one report row.
+
+    A self-check measures the baseline more than once. The copies are cases of their own, and no axis tells them
+    apart: whatever builds and reads variants treats them as what they are, the same.
+    """
 
     workload: Workload
     variant: Variant
+    copy: int = 0  # from 1 for the copies of a self-check
+
+    def __post_init__(self) -> None:
+        if self.copy < 0:
+            msg = f"copy {self.copy} of a case cannot be; count copies from 1"
+            raise UsageError(msg)
 
     @property
     def name(self) -> str:
-        """``"training[cpu-fp32]"``: unique in a run, and stable between runs."""
-        return f"{self.workload.name}[{self.variant.id}]"
+        """``"training[cpu-fp32]"``, a copy with its number, ``~1``: unique in a run, and stable between runs."""
+        return f"{self.workload.name}[{self.variant.id}]{self._mark}"
 
     @property
     def group(self) -> tuple[Workload, str]:
         """What is measured interleaved and compared pairwise: one workload on one device."""
         return self.workload, self.variant.device
 
+    @property
+    def _mark(self) -> str:
+        return f"~{self.copy}" if self.copy else ""
+
     def __str__(self) -> str:
-        return self.variant.id
+        return f"{self.variant.id}{self._mark}"

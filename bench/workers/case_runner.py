@@ -10,12 +10,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, MeasurementError, UnavailableError, UsageError
+from bench.instruments.nvtx import NvtxTracer, attached_tracer
+from bench.instruments.spans import within
 from bench.instruments.stopwatch import CudaStopwatch, HostStopwatch, Stopwatch
 from bench.records import Variant
 from bench.workers import limits, settings
@@ -25,6 +27,8 @@ from bench.workers.messages import (
     Built,
     Finish,
     Finished,
+    Inspect,
+    Inspected,
     Prepare,
     Prepared,
     Reply,
@@ -35,7 +39,7 @@ from bench.workers.messages import (
 from bench.workers.step import Step
 
 #: Where compilers keep what they made; in the first wave these folders are empty, so that cold means cold.
-_CACHE_VARIABLES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH")
+_CACHE_VARIABLES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "JOULEMARK_CASE_CACHE")
 _DETAIL_LINES = 12
 
 
@@ -50,6 +54,9 @@ class CaseRunner:
         self._stopwatch: Stopwatch = HostStopwatch()
         self._step: Step | None = None
         self._request: Build | None = None
+        self._tracer: NvtxTracer | None = None
+        self._run: Callable[[], object] | None = None  # the step, as a range of its own where a profiler is attached
+        self._peak_bytes: int | None = None  # read before any inspection
 
     def answer(self, request: Request) -> Reply:
         """The reply to a request; any exception of the measured code becomes :class:`Trouble`."""
@@ -61,6 +68,8 @@ class CaseRunner:
                     return self._build(request)
                 case Block():
                     return self._block(request)
+                case Inspect():
+                    return self._inspect(request)
                 case Finish():
                     return self._finish()
         except KeyboardInterrupt:
@@ -82,30 +91,38 @@ class CaseRunner:
         build = find(workload.build, request.source)
         settings.apply(variant, request.seed)
         self._stopwatch = choose_stopwatch(variant)
-        start = time.perf_counter()
-        step = build(variant, **dict(workload.parameters))
-        build_s = time.perf_counter() - start
+        self._request, self._tracer = request, attached_tracer()
+        with self._shown("build"):
+            start = time.perf_counter()
+            step = build(variant, **dict(workload.parameters))
+            build_s = time.perf_counter() - start
         if not isinstance(step, Step):
             msg = f"{workload.build} returned {type(step).__name__}; a builder must return a bench.Step"
             raise UsageError(msg)
         if step.items < 1:
             msg = f"{workload.build} returned a Step of {step.items} items; a step works through at least 1"
             raise UsageError(msg)
-        first = self._stopwatch.time(step.run, 1)
-        self._step, self._request = step, request
+        self._step = step
+        self._run = step.run if self._tracer is None else within(self._tracer, step.run)
+        with self._shown("first step"):
+            first = self._stopwatch.time(self._run, 1)
         flags, proofs = settings.read_back(variant)
-        all_proofs = [*proofs, *step.proofs()]
+        with self._shown("proofs"):
+            all_proofs = [*proofs, *step.proofs()]
+        begin = time.perf_counter()
+        with self._shown("checks"):
+            checks = [*step.checks(request.thorough)]
+        check_s = time.perf_counter() - begin
         gc.collect()
         gc.freeze()
         limits.reset_peak_memory()
-        return Built(start, build_s, first.host_s, step.items, all_proofs, list(flags), pinned)
+        return Built(start, build_s, first.host_s, step.items, all_proofs, list(flags), pinned, checks, check_s)
 
     def _block(self, request: Block) -> Sealed:
-        run = self._built().run
-        if not self._own_process and self._request is not None:  # another case's settings may have come in between
-            settings.apply(self._request.case.variant, self._request.seed)
+        run = self._built()
+        self._settle()
         stopwatch = self._stopwatch
-        with _garbage_kept():
+        with _garbage_kept(), self._shown(request.label):
             self._drop(request, run)
             readings = [stopwatch.time(run, request.steps) for _ in range(request.samples)]
         return Sealed([(reading.start_s, reading.host_s, reading.device_s) for reading in readings])
@@ -117,17 +134,46 @@ class CaseRunner:
         while time.perf_counter() - begin < request.drop_s:
             self._stopwatch.time(run, 1)
 
+    def _inspect(self, request: Inspect) -> Inspected:
+        from bench import profiling
+
+        if self._step is None or self._request is None:
+            msg = "a look into the step was asked for before anything was built"
+            raise MeasurementError(msg)
+        run, device = self._step.run, self._request.case.variant.device
+        self._settle()
+        self._peak_bytes = limits.peak_memory_bytes()
+        phases = profile = None
+        with _garbage_kept():
+            if request.phase_steps:
+                with self._shown("phases"):
+                    phases = profiling.time_phases(run, request, profiling.choose_marks(device), self._tracer)
+            if request.profile_steps:
+                profile = profiling.profile_steps(run, request, device)
+        return Inspected(phases, profile)
+
+    def _settle(self) -> None:
+        """Make this case's settings again in a process where another case's may have come in between."""
+        if not self._own_process and self._request is not None:
+            settings.apply(self._request.case.variant, self._request.seed)
+
+    def _shown(self, phase: str) -> AbstractContextManager[None]:
+        """The ranges around what is done now, where a profiler is attached."""
+        if self._tracer is None or self._request is None:
+            return nullcontext()
+        return self._tracer.nested([*self._request.within, *([phase] if phase else [])])
+
     def _finish(self) -> Finished:
-        peak = limits.peak_memory_bytes()
+        peak = limits.peak_memory_bytes() if self._peak_bytes is None else self._peak_bytes
         if self._step is not None:
             self._step.close()
         return Finished(peak)
 
-    def _built(self) -> Step:
-        if self._step is None:
+    def _built(self) -> Callable[[], object]:
+        if self._run is None:
             msg = "a block was asked for before anything was built"
             raise MeasurementError(msg)
-        return self._step
+        return self._run
 
 
 def choose_stopwatch(variant: Variant) -> Stopwatch:

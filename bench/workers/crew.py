@@ -16,6 +16,7 @@ from typing import IO, Protocol, TypeVar
 import msgspec
 
 from bench.errors import MeasurementError, UnavailableError, UsageError
+from bench.instruments.nvtx import profiler
 from bench.workers.case_runner import CaseRunner
 from bench.workers.channel import Channel, ChannelClosedError
 from bench.workers.messages import Finish, Reply, Request, Trouble
@@ -174,6 +175,9 @@ class _Nest:
 
     def close(self) -> None:
         self.channel.close()
+        if profiler() is not None:  # what is killed has not written its last ranges
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_DEATH_LIMIT_S)
         with contextlib.suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from bench.errors import BenchError
-from bench.records import Proof
+from bench.records import Check, PhaseBlock, Proof
 from bench.workers.crew import WorkerError, accept
 from bench.workers.messages import (
     Block,
@@ -21,6 +21,8 @@ from bench.workers.messages import (
     Built,
     Finish,
     Finished,
+    Inspect,
+    Inspected,
     Prepare,
     Prepared,
     Reply,
@@ -39,6 +41,8 @@ class Script:
     build_s: float = 1.0
     items: int = 32
     proofs: tuple[Proof, ...] = ()
+    checks: Callable[[bool], tuple[Check, ...]] = lambda thorough: ()  # noqa: ARG005
+    check_s: float = 0.0  # of a thorough check
     peak_memory_bytes: int | None = 2**29
     fails: Mapping[str, BenchError | BaseException] = field(
         default_factory=dict
@@ -125,7 +129,7 @@ class ScriptedWorker:
         if isinstance(request, Block):
             self._blocks += 1
             return f"block {self._blocks}"
-        return {Build: "build", Finish: "finish", Prepare: "prepare"}[type(request)]
+        return {Build: "build", Inspect: "inspect", Finish: "finish", Prepare: "prepare"}[type(request)]
 
     def _scripted_step_s(self) -> float:
         step_s = self._script.step_s
@@ -134,7 +138,14 @@ class ScriptedWorker:
     def _takes(self, request: Request) -> float:
         if isinstance(request, Block):
             return self._step_s * (request.drop_steps + request.steps * request.samples) + request.drop_s
-        return self._script.build_s if isinstance(request, Build) else 0.0
+        if isinstance(request, Build):
+            return self._script.build_s + self._script.check_s * request.thorough
+        return 0.0
+
+    def _phases(self, request: Inspect) -> PhaseBlock | None:
+        """Steps of which nine tenths are forward."""
+        rows = tuple((self._step_s, 0.9 * self._step_s) for _ in range(request.phase_steps))
+        return PhaseBlock(request.wave, "host", ("forward",), rows) if rows else None
 
     def _reply(self, request: Request) -> Reply:
         script, scene = self._script, self._scene
@@ -142,10 +153,14 @@ class ScriptedWorker:
         scene.now_s += self._takes(request)
         match request:
             case Build():
-                return Built(start_s, script.build_s, self._step_s, script.items, list(script.proofs), [], True)
+                checks, check_s = list(script.checks(request.thorough)), script.check_s * request.thorough
+                proofs = list(script.proofs)
+                return Built(start_s, script.build_s, self._step_s, script.items, proofs, [], True, checks, check_s)
             case Block():
                 host_s = self._step_s * request.steps
                 return Sealed([(start_s + n * host_s, host_s, None) for n in range(request.samples)])
+            case Inspect():
+                return Inspected(self._phases(request), None)
             case Finish():
                 return Finished(script.peak_memory_bytes)
             case Prepare():

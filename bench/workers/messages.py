@@ -4,8 +4,9 @@
 
     conductor                                worker
     Prepare(target, parameters)       ->     Prepared
-    Build(case, ...)                  ->     Built        build and first step, timed apart
+    Build(case, ...)                  ->     Built        build and first step, timed apart; then checked
     Block(steps, samples, drop)       ->     Sealed       one for each block, those of the warm-up too
+    Inspect(steps, ...)               ->     Inspected    a look into the step, beside all measuring
     Finish                            ->     Finished     peak memory; the worker then ends
     any of them                       ->     Trouble      instead of the answer
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bench.records import Case, Proof, Scalar
+from bench.records import Case, Check, PhaseBlock, Profile, Proof, Scalar
 
 
 class Prepare(msgspec.Struct, tag=True, frozen=True):
@@ -29,6 +30,8 @@ class Build(msgspec.Struct, tag=True, frozen=True):
     cpus: list[int] | None  # cores to be pinned to
     caches: str | None  # folder for compilers' caches: empty in the first wave
     seed: int
+    thorough: bool = True  # check the results at length, else with a quick look
+    within: list[str] = []  # names of the ranges that a profiler shows around what this worker does: run, group, case
 
 
 class Block(msgspec.Struct, tag=True, frozen=True):
@@ -36,6 +39,14 @@ class Block(msgspec.Struct, tag=True, frozen=True):
     samples: int
     drop_steps: int
     drop_s: float  # keep dropping steps until so much time has passed
+    label: str = ""  # how a profiler shows it: "warm-up", "round 3"
+
+
+class Inspect(msgspec.Struct, tag=True, frozen=True):
+    wave: int
+    phase_steps: int  # steps whose phases are timed; 0: none
+    profile_steps: int  # steps that PyTorch's profiler records; 0: none
+    trace: str | None  # where its trace is written
 
 
 class Finish(msgspec.Struct, tag=True, frozen=True):
@@ -54,10 +65,17 @@ class Built(msgspec.Struct, tag=True, frozen=True):
     proofs: list[Proof]
     settings: list[tuple[str, str]]
     pinned: bool
+    checks: list[Check] = []
+    check_s: float = 0.0
 
 
 class Sealed(msgspec.Struct, tag=True, frozen=True):
     samples: list[tuple[float, float, float | None]]  # start, host and device time in seconds
+
+
+class Inspected(msgspec.Struct, tag=True, frozen=True):
+    phases: PhaseBlock | None
+    profile: Profile | None
 
 
 class Finished(msgspec.Struct, tag=True, frozen=True):
@@ -73,5 +91,5 @@ class Trouble(msgspec.Struct, tag=True, frozen=True):
     detail: str = ""  # last lines of the traceback
 
 
-Request = Prepare | Build | Block | Finish
-Reply = Prepared | Built | Sealed | Finished | Trouble
+Request = Prepare | Build | Block | Inspect | Finish
+Reply = Prepared | Built | Sealed | Inspected | Finished | Trouble

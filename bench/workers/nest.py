@@ -18,11 +18,13 @@ import importlib
 import os
 import signal
 import socket
+import sys
 import threading
 from typing import NoReturn
 
 import msgspec
 
+from bench.instruments.nvtx import profiler
 from bench.workers import limits
 from bench.workers.case_runner import CaseRunner
 from bench.workers.channel import Channel, ChannelClosedError
@@ -105,6 +107,8 @@ def _become_worker(orders: Orders, index: int) -> NoReturn:
             channel.send(runner.answer(request))
             if isinstance(request, Finish):
                 break
+    if profiler() is not None:
+        sys.exit(0)  # only in the usual end of a process does a profiler write the last that it has
     os._exit(0)  # interpreters of CUDA and OpenMP threads do not always end by themselves
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from bench.records import Proof
+from bench.records import Check, Proof
 
 
 def _nothing() -> None:
     """Nothing to close."""
+
+
+def _no_checks(thorough: bool) -> Iterable[Check]:  # noqa: ARG001 - the contract of Step.checks
+    """Nothing to compare with."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -18,10 +23,13 @@ class Step:
 
     ``run`` does one step and returns anything (it is dropped); on CUDA it only enqueues the work, the worker
     synchronises. ``items`` is how many items one step works through (images in a batch). ``proofs`` is called
-    once, after the first step and outside all timing, and reads back whether the variant took effect.
+    once, after the first step and outside all timing, and reads back whether the variant took effect. ``checks`` is
+    called once after that, outside all timing too, and compares what ``run`` computes with a reference: at length when
+    it is given True (in the first wave), with a quick look when it is given False.
     """
 
     run: Callable[[], object]
     items: int = 1
     proofs: Callable[[], Iterable[Proof]] = tuple
+    checks: Callable[[bool], Iterable[Check]] = _no_checks
     close: Callable[[], None] = _nothing

@@ -279,7 +279,7 @@ _POWER = """A difference of 2 % found with the band of 1 %, and in brackets how 
 a pair from wave to wave:"""
 _VERDICT = """So a case leaves when it is precise *and* its verdict is clear, both held to a 98 % interval, which is
 also the interval that it keeps. By Bonferroni's bound coverage is then at least 93 % whatever the spread, the ratio and
-the choice; the simulation finds less loss. Leaving on precision alone sent cases home that were still UNSURE."""
+the choice; the simulation finds less loss than that. Leaving on precision alone sent cases home that were UNSURE."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

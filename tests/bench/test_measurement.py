@@ -2,18 +2,21 @@
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench import Case, Plan, Proof, UnavailableError, Variant
+from bench import Case, Check, CheckKind, Plan, Proof, UnavailableError, UsageError, Variant, Workload
+from bench.analysis import judge_checks
+from bench.analysis.correctness import is_right
 from bench.analysis.stopping import affordable_rounds
 from bench.errors import MeasurementError
-from bench.measurement import GroupMeasurement, shape_block
-from bench.records import CaveatKind, Trial
+from bench.measurement import GroupMeasurement, shape_block, shape_latency_block
+from bench.records import CaveatKind, SampleKind, Trial
 from bench.workers.crew import WorkerError
 from bench.workers.fakes import Scene, Script
-from tests.factories import INFERENCE
+from tests.factories import INFERENCE, LATENCY
 
 A, B, C = (Case(INFERENCE, Variant.of(threads=n)) for n in (0, 1, 2))
 NAMES = ("cpu-fp32", "cpu-fp32-threads1", "cpu-fp32-threads2")
@@ -253,16 +256,16 @@ def test_those_who_stay_after_the_look_get_the_time_of_those_who_left(tmp_path: 
     measurement, _ = _measure(scripts, Plan(waves=6, budget_s=30.0), tmp_path)
     baseline = measurement.trials[0]
     rounds = [len({sample.round for sample in baseline.samples if sample.wave == wave}) for wave in range(6)]
-    assert rounds[0] == rounds[1] == rounds[2] < rounds[3] == rounds[4] == rounds[5]
+    assert rounds[1] == rounds[2] < rounds[3] == rounds[4] == rounds[5]
 
 
-def test_rounds_are_cut_once_to_what_the_budget_affords_and_the_rows_say_so(tmp_path: Path) -> None:
+def test_rounds_are_cut_to_what_the_budget_affords_and_the_rows_say_so(tmp_path: Path) -> None:
     scripts = {name: Script(step_s=0.5) for name in NAMES}
     measurement, _ = _measure(scripts, Plan(waves=2, rounds=50, budget_s=60.0), tmp_path)
     for trial in measurement.trials:
         (caveat,) = (caveat for caveat in trial.caveats if caveat.kind is CaveatKind.CUT_TO_BUDGET)
-        assert dict(caveat.figures) == {"rounds": 7, "planned": 50}
-        assert len({(sample.wave, sample.round) for sample in trial.samples}) == 14
+        assert dict(caveat.figures) == {"rounds": 6, "planned": 50}
+        assert len({(sample.wave, sample.round) for sample in trial.samples}) == 7 + 6
 
 
 @pytest.mark.parametrize(
@@ -272,7 +275,13 @@ def test_rounds_are_cut_once_to_what_the_budget_affords_and_the_rows_say_so(tmp_
 def test_the_affordable_rounds_are_simple_arithmetic(
     budget_s: float, overhead_s: float, round_s: float, rounds: int
 ) -> None:
-    assert affordable_rounds(Plan(waves=6, rounds=10, budget_s=budget_s), overhead_s, round_s) == rounds
+    assert affordable_rounds(Plan(waves=6, rounds=10, budget_s=budget_s), 6, overhead_s, round_s) == rounds
+
+
+@pytest.mark.parametrize(("cases", "budget_s"), [(2, 80), (6, 120), (12, 180)])
+def test_a_budget_that_nobody_names_grows_with_the_cases(cases: int, budget_s: float) -> None:
+    assert Plan().group_budget_s(cases) == budget_s
+    assert Plan(budget_s=30.0).group_budget_s(cases) == 30.0
 
 
 def test_a_dishonoured_label_in_any_wave_spoils_the_case(tmp_path: Path) -> None:
@@ -287,3 +296,65 @@ def test_a_dishonoured_label_in_any_wave_spoils_the_case(tmp_path: Path) -> None
 def test_peak_memory_is_kept_for_each_wave(tmp_path: Path) -> None:
     measurement, _ = _measure({}, Plan(waves=2, rounds=1), tmp_path, (A,))
     assert [life.peak_memory_bytes for life in measurement.trials[0].lives] == [2**29, 2**29]
+
+
+def test_a_copy_of_the_baseline_is_a_case_like_any_other_but_never_leaves(tmp_path: Path) -> None:
+    copy = replace(A, copy=1)
+    scripts = {NAMES[1]: Script(step_s=0.2)}
+    measurement, scene = _measure(scripts, Plan(waves=6, rounds=4), tmp_path, (A, B, copy))
+    original, left, copied = measurement.trials
+    assert (original.case.name, copied.case.name) == ("inference[cpu-fp32]", "inference[cpu-fp32]~1")
+    rounds = [{(s.wave, s.round) for s in trial.samples} for trial in (original, left, copied)]
+    assert rounds[0] == rounds[2]
+    assert rounds[1] < rounds[0]
+    assert {sample.position for sample in copied.samples} == {0, 1, 2}
+    assert scene.events("cpu-fp32~1").count("build") == 6
+
+
+def test_a_latency_workload_is_measured_in_blocks_of_single_steps(tmp_path: Path) -> None:
+    case = Case(LATENCY, Variant.of(batch=1))
+    measurement, _ = _measure({str(case): Script(step_s=0.004)}, Plan(waves=2, rounds=3), tmp_path, (case,))
+    (trial,) = measurement.trials
+    assert {(sample.kind, sample.steps) for sample in trial.samples} == {(SampleKind.LATENCY, 1)}
+    assert len(trial.samples) == 2 * 3 * 50
+    assert trial.kind is SampleKind.LATENCY
+
+
+@pytest.mark.parametrize(
+    ("device", "step_s", "samples"),
+    [("cpu", 0.02, 50), ("cpu", 2.0, 50), ("cpu", 0.0002, 100), ("cuda:0", 0.002, 250), ("cuda:0", 1e-4, 500)],
+)
+def test_a_latency_block_has_enough_single_steps_and_not_too_many(device: str, step_s: float, samples: int) -> None:
+    block = shape_latency_block(Plan(), device, step_s)
+    assert (block.steps, block.samples, block.drop_steps) == (1, samples, 1)
+    assert (block.drop_s > 0) == device.startswith("cuda")
+
+
+def test_a_workload_that_measures_something_else_is_refused() -> None:
+    with pytest.raises(UsageError, match="choose throughput or latency"):
+        Workload("inference", "suites.inference:build", measures="luck")
+
+
+def _looked(thorough: bool) -> tuple[Check, ...]:
+    return (Check.of(CheckKind.SCORES, 360 if thorough else 96, 1e-6),)
+
+
+def test_results_are_checked_at_length_in_the_first_wave_and_quickly_in_the_others(tmp_path: Path) -> None:
+    measurement, _ = _measure({NAMES[0]: Script(checks=_looked)}, Plan(waves=3, rounds=1), tmp_path, (A,))
+    assert [(check.wave, check.n) for check in measurement.trials[0].checks] == [(0, 360), (1, 96), (2, 96)]
+
+
+def test_a_wrong_result_in_any_wave_spoils_the_case(tmp_path: Path) -> None:
+    looks = iter([1e-6, 0.5, 1e-6])
+    script = Script(checks=lambda thorough: (Check.of(CheckKind.SCORES, 96, next(looks)),))
+    measurement, _ = _measure({NAMES[0]: script}, Plan(waves=3, rounds=1), tmp_path, (A,))
+    assert not is_right(judge_checks(measurement.trials[0], Plan()))
+
+
+def test_the_time_of_a_thorough_check_is_not_taken_from_the_rounds(tmp_path: Path) -> None:
+    rounds = []
+    for check_s in (0.0, 60.0):
+        scripts = {name: Script(step_s=0.5, checks=_looked, check_s=check_s) for name in NAMES}
+        measurement, _ = _measure(scripts, Plan(waves=2, rounds=50, budget_s=60.0), tmp_path)
+        rounds.append(len({(s.wave, s.round) for s in measurement.trials[0].samples if s.wave == 0}))
+    assert rounds == [7, 7]

@@ -12,7 +12,7 @@ from bench.measurement import GroupMeasurement, shape_energy_block
 from bench.records import Case, CaveatKind, SampleKind, Variant
 from bench.records.power import Board, GpuState, PowerLog
 from bench.workers.fakes import Scene, Script
-from tests.factories import INFERENCE, make_run, make_trial, with_energy
+from tests.factories import INFERENCE, LATENCY, make_run, make_trial, with_energy
 
 A, B = (Case(INFERENCE, Variant.of(threads=n)) for n in (0, 1))
 
@@ -59,6 +59,17 @@ def test_a_wave_ends_with_energy_blocks_between_two_idle_spans(tmp_path: Path) -
     assert story[6] == ("meter", "idle 1.5")
     assert {event for _, event in story[7:9]} == {"block 3"}
     assert story[9:] == [("meter", "idle 1.5"), ("crew", "close"), ("meter", "stop")]
+
+
+def test_the_energy_of_latency_is_that_of_single_steps_too(tmp_path: Path) -> None:
+    case = Case(LATENCY, Variant.of(batch=1))
+    scene = Scene({str(case): Script(step_s=0.02)})
+    meter, plan = RecordedMeter(scene), Plan(waves=1, rounds=1)
+    measurement = GroupMeasurement((case,), plan, tmp_path, meter=meter, hire=scene.hire, clock=scene.clock)
+    measurement.run()
+    energy = [sample for sample in measurement.trials[0].samples if sample.kind is SampleKind.ENERGY]
+    assert {sample.steps for sample in energy} == {1}
+    assert sum(sample.host_s for sample in energy) >= plan.energy_block_s
 
 
 def test_without_a_sensor_there_are_no_energy_blocks(tmp_path: Path) -> None:

@@ -99,3 +99,20 @@ def test_the_file_is_as_readable_as_the_umask_allows(tmp_path: Path) -> None:
     mask = os.umask(0o022)
     os.umask(mask)
     assert path.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_a_place_is_a_file_a_runs_folder_or_the_latest_in_a_folder_of_runs(tmp_path: Path) -> None:
+    assert storage.find(tmp_path) is storage.find(tmp_path / "nowhere") is None
+    early, late = (storage.save(make_run(), tmp_path / name) for name in ("20261122-1", "20261122-2"))
+    (tmp_path / "zzz").mkdir()
+    assert storage.find(tmp_path) == storage.find(late.parent) == storage.find(late) == late
+    assert storage.find(early) == early
+    assert load(tmp_path) == make_run()
+
+
+def test_a_file_that_is_no_run_is_found_and_then_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("notes")
+    assert storage.find(path) == path
+    with pytest.raises(StorageError, match="not a run"):
+        load(path)

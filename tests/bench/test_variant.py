@@ -23,6 +23,11 @@ def test_numbers_and_switches_carry_their_axis_name() -> None:
     assert Variant.of(threads=1, onednn=False, batch=64).id == "cpu-fp32-batch64-threads1-no_onednn"
 
 
+def test_settings_of_cudnn_read_as_words() -> None:
+    assert Variant.of(device="cuda:0", cudnn=False).id == "cuda0-fp32-no_cudnn"
+    assert Variant.of(device="cuda:0", deterministic=True).id == "cuda0-fp32-deterministic"
+
+
 def test_an_axis_of_the_users_own_follows_the_known_ones() -> None:
     variant = Variant.of(width=256, threads=2)
     assert variant.id == "cpu-fp32-threads2-width256"

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import MeasurementError, Plan, Trial, UsageError
+from bench import Case, MeasurementError, Plan, Trial, UsageError, Variant, Workload
 from bench.measurement import GroupMeasurement, prepare, usable_cpus
+from bench.workers.case_runner import CaseRunner
 from bench.workers.crew import ProcessCrew, WorkerError, describe_ending, hire
 from bench.workers.messages import Block, Build, Built, Finish, Finished, Sealed
 from tests.bench import workloads
@@ -208,3 +209,12 @@ def test_endings_are_described_in_words(exit_code: int | None, words: str) -> No
 def test_a_conductor_that_asks_for_the_wrong_thing_is_told() -> None:
     with closing(hire(1, "in_process")) as crew, pytest.raises(MeasurementError, match="before anything was built"):
         crew.workers[0].ask(Block(1, 1, 0, 0.0), Sealed, 1.0)
+
+
+@pytest.mark.parametrize("thorough", [True, False])
+def test_results_are_checked_after_the_first_step_and_the_proofs(thorough: bool) -> None:
+    case = Case(Workload.of("checked", workloads.build_checked), Variant.of())
+    built = CaseRunner(own_process=False).answer(Build(case, None, None, None, 0, thorough))
+    assert isinstance(built, Built)
+    (check,) = built.checks
+    assert (check.against, check.value) == ("run proofs", float(thorough))

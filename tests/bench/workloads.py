@@ -8,7 +8,7 @@ import time
 
 import numpy
 
-from bench import Case, Step, UsageError, Variant, Workload
+from bench import Case, Check, CheckKind, Proof, Step, UsageError, Variant, Workload
 from bench.errors import UnavailableError
 
 
@@ -32,6 +32,20 @@ def build(variant: Variant, size: int = 2000) -> Step:
         return sum(range(size))
 
     return Step(run=run, items=4)
+
+
+def build_checked(variant: Variant) -> Step:
+    """A step whose check tells what was called before it."""
+    called: list[str] = []
+
+    def proofs() -> tuple[Proof, ...]:
+        called.append("proofs")
+        return ()
+
+    def checks(thorough: bool) -> tuple[Check, ...]:
+        return (Check.of(CheckKind.TURNS, len(called), float(thorough), against=" ".join(called)),)
+
+    return Step(lambda: called.append("run"), 1, proofs, checks)
 
 
 def _nothing() -> None:

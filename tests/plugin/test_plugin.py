@@ -139,6 +139,10 @@ def test_a_comparison_with_an_earlier_session_works_as_with_any_benchmark(pytest
         ("--bench-budget=-3", "--bench-budget -3: that is not possible; give a positive number of seconds, like 150"),
         ("--bench-waves=0", "--bench-waves 0: that is not possible; give a whole number from 1, like 6"),
         ("--bench-prices=none.toml", "the price book none.toml cannot be read (No such file or directory)*"),
+        (
+            "--bench-tolerance=rmse=0.1",
+            "--bench-tolerance rmse=0.1: that is not possible; give name=fraction, *rmse_int8*",
+        ),
         ("--bench-band=half", "--bench-band half: that is not possible; give a fraction, like 1% or 0.01"),
         ("--bench-start=thread", "--bench-start thread: * give one of fork_server, spawn, in_process"),
         ("--bench-model=nonsense", "--bench-model nonsense: that is not possible; give module:factory"),
@@ -192,10 +196,14 @@ def test_a_model_that_cannot_be_measured_is_one_sentence_before_anything_is(
 
 def test_options_may_stand_in_the_project_file_and_the_command_line_wins(pytester: pytest.Pytester) -> None:
     _suite(pytester, "10")
-    pytester.makepyprojecttoml("[tool.joulemark]\nwaves = 3\nrounds = 50\nband = '2%'\n[tool.pytest.ini_options]\n")
+    pytester.makepyprojecttoml(
+        "[tool.joulemark]\nwaves = 3\nrounds = 50\nband = '2%'\ntolerance = 'rmse_int8=0.3,agreement=90%'\n"
+        "[tool.pytest.ini_options]\n"
+    )
     _run(pytester).assert_outcomes(passed=1)
     plan = _stored(pytester).plan
     assert (plan.waves, plan.rounds, plan.band) == (2, 3, 0.02)
+    assert (plan.rmse_int8, plan.agreement, plan.rmse_half) == (0.3, 0.9, 0.05)
 
 
 def test_an_unknown_setting_in_the_project_file_is_named(pytester: pytest.Pytester) -> None:
@@ -250,3 +258,70 @@ def _wait_for_first_group(folder: Path) -> None:
             return
         time.sleep(0.1)
     pytest.fail("the first group was not finished in two minutes")
+
+
+def test_a_self_check_measures_the_baseline_once_more_and_says_what_is_noise(pytester: pytest.Pytester) -> None:
+    _suite(pytester, "10, 20")
+    result = _run(pytester, "--bench-self-check", "--bench-power=off")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*self-check: each group's baseline is measured 1 more time*",
+            "- sums on cpu: differences below:*",
+            "- clock*",
+        ]
+    )
+    run = _stored(pytester)
+    assert [trial.case.name.partition("-")[2] for trial in run.trials] == [
+        "fp32-threads1-length10]",
+        "fp32-threads1-length20]",
+        "fp32-threads1-length10]~1",
+    ]
+    assert run.self_check is not None
+    assert run.self_check.switch_s > 0
+    assert run.self_check.round_trip_s > 0
+    assert run.self_check.empty[0].host_s < 1e-3
+
+
+def test_a_path_after_a_bare_self_check_is_not_taken_for_its_value(pytester: pytest.Pytester) -> None:
+    _suite(pytester)
+    result = pytester.runpytest_subprocess("--benchmark-only", "--bench-self-check", "bench_sums.py")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--bench-self-check bench_sums.py: *give =short or =long, with the sign*"])
+
+
+def test_a_session_is_held_against_an_earlier_one(pytester: pytest.Pytester) -> None:
+    """Its own suite against itself, once with limits that nothing exceeds, once with a case that fails by then."""
+    path = _suite(pytester, "10, 20")
+    gate = ("--bench-against=out", "--bench-fail-on=time:9900%", "--bench-fail-on", "ratio:9900%", "--bench-power=off")
+    first = _run(pytester, *gate)
+    assert first.ret == pytest.ExitCode.OK
+    first.stdout.fnmatch_lines(["joulemark: no run at out yet, so there was nothing to compare with"])
+    second = _run(pytester, *gate)
+    assert second.ret == pytest.ExitCode.OK
+    second.stdout.fnmatch_lines(["Two runs compared", "joulemark: passed against *: time:9900%, ratio:9900%"])
+    stored = sorted(pytester.path.glob("out/*/run.json"))
+    lying = "proofs=lambda: [Proof('label', 'kept', 'broken')]"
+    source = path.read_text().replace("import Case,", "import Case, Proof,")
+    path.write_text(source.replace("items=length", f"items=length, {lying}"))
+    third = _run(pytester, *gate[1:], f"--bench-against={stored[0]}")
+    assert third.ret == pytest.ExitCode.TESTS_FAILED
+    third.stdout.fnmatch_lines(["joulemark: FAILED against *: newly failed sums*length10]; newly failed sums*"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--bench-fail-on=time:5%"], "*name it with --bench-against=RUN*"),
+        (["--bench-against=out", "--bench-fail-on=speed"], "*'speed' is no gate; give METRIC:LIMIT like time:5%*"),
+        (["--bench-against=bench_sums.py"], "*bench_sums.py is not a run of Joulemark*"),
+    ],
+)
+def test_a_gate_that_cannot_be_meant_is_said_before_anything_is_measured(
+    arguments: list[str], sentence: str, pytester: pytest.Pytester
+) -> None:
+    _suite(pytester)
+    result = _run(pytester, *arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([sentence])
+    assert not list(pytester.path.glob("out/*"))

@@ -18,7 +18,7 @@ from bench.records import (
     Variant,
     Workload,
 )
-from tests.factories import INFERENCE, TRAINING, make_run, make_trial
+from tests.factories import INFERENCE, TRAINING, make_run, make_trial, with_losses, with_scores
 
 #: What each wave of a case is off by, as a multiple of its spread; a different start for each case.
 _OFFSETS = (-1.0, 0.4, 1.1, -0.3, 0.8, -1.0, 0.2)
@@ -41,22 +41,28 @@ HOSTILE = (
 
 
 def example_run() -> Run:
-    """Six cases each of training and inference, and two skips; literal numbers throughout."""
+    """Six cases of training and seven of inference, and two skips; literal numbers throughout."""
     training = [
-        spread(make_trial(TRAINING, 0.0621), 0.002, 0),
-        spread(make_trial(TRAINING, 0.0573, layout="channels_last"), 0.004, 1),
-        spread(make_trial(TRAINING, 0.1081, precision="amp_bf16"), 0.006, 2),
+        with_losses(spread(make_trial(TRAINING, 0.0621), 0.002, 0), 2.004),
+        with_losses(spread(make_trial(TRAINING, 0.0573, layout="channels_last"), 0.004, 1), 1.982),
+        with_losses(spread(make_trial(TRAINING, 0.1081, precision="amp_bf16"), 0.006, 2), 2.061),
         failed(make_trial(TRAINING, 0.0440, backend="compile")),
-        spread(make_trial(TRAINING, 0.0700, onednn=False), 0.15, 4),
-        spread(make_trial(TRAINING, 0.1006, threads=1, proofs=[Proof("torch.get_num_threads()", "1", "2")]), 0.003, 5),
+        with_losses(spread(make_trial(TRAINING, 0.0700, onednn=False), 0.15, 4), 2.011),
+        with_losses(
+            spread(
+                make_trial(TRAINING, 0.1006, threads=1, proofs=[Proof("torch.get_num_threads()", "1", "2")]), 0.003, 5
+            ),
+            2.004,
+        ),
     ]
     inference = [
-        spread(make_trial(INFERENCE, 0.0184), 0.002, 0),
-        spread(make_trial(INFERENCE, 0.01837, layout="channels_last"), 0.002, 3),
-        not_warm(spread(make_trial(INFERENCE, 0.0320, precision="amp_bf16"), 0.006, 2)),
-        spread(make_trial(INFERENCE, 0.0130, backend="compile", build_s=14.2), 0.005, 3),
-        spread(make_trial(INFERENCE, 0.0207, onednn=False), 0.12, 4),
-        spread(make_trial(INFERENCE, 0.0298, threads=1), 0.003, 5),
+        with_scores(spread(make_trial(INFERENCE, 0.0184), 0.002, 0), 6.1e-7),
+        with_scores(spread(make_trial(INFERENCE, 0.01837, layout="channels_last"), 0.002, 3), 1.0e-6),
+        with_scores(not_warm(spread(make_trial(INFERENCE, 0.0320, precision="amp_bf16"), 0.006, 2)), 0.01, 354),
+        with_scores(spread(make_trial(INFERENCE, 0.0130, backend="compile", build_s=14.2), 0.005, 3), 9.9e-7),
+        with_scores(spread(make_trial(INFERENCE, 0.0207, onednn=False), 0.12, 4), 6.1e-6),
+        with_scores(spread(make_trial(INFERENCE, 0.0298, threads=1), 0.003, 5), 6.1e-7),
+        with_scores(spread(make_trial(INFERENCE, 0.0061, precision="int8"), 0.003, 1), 0.41, 322),
     ]
     inference[5] = replace(inference[5], caveats=(Caveat.of(CaveatKind.UNPINNED),))
     skips = [

@@ -94,7 +94,7 @@ def test_tensorboard_reads_scalars_and_hyperparameters(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    assert len(found) == 12
+    assert len(found) == 13
     first = next(tags for name, tags in found.items() if name.endswith("training-cpu-fp32"))
     assert first["throughput (images per s)"] == [pytest.approx(32 / 0.0621, rel=0.01)]
     assert len(first["throughput by wave (images per s)"]) == 6

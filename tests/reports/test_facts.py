@@ -32,3 +32,10 @@ def test_the_method_is_told_from_the_plan() -> None:
     assert told["noise band"] == "±2\u00a0%"
     assert told["order"] == "seed 7"
     assert told["processes"] == "spawn"
+
+
+def test_the_tolerances_are_told_and_for_a_run_without_checks_that_there_were_none() -> None:
+    told = values(method_table(Plan(rmse_int8=0.3)))
+    assert told["error allowed"].endswith("INT8 0.3")
+    assert "checks of the results" not in told
+    assert values(method_table(Plan(), checked=False))["checks of the results"] == "none"

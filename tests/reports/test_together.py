@@ -75,12 +75,12 @@ def test_many_runs_have_a_line_for_each_case_and_all_figures_in_the_csv(tmp_path
     runs = [replace(example_run(), id=f"run{number}") for number in range(MOST_IN_FULL + 1)]
     many = together(tmp_path, *runs)
     (training, inference) = tables_of(many)
-    assert len(training.lines) == len(inference.lines) == 6
+    assert (len(training.lines), len(inference.lines)) == (6, 7)
     assert training.lines[0].cells[1].text == str(len(runs))
     assert training.lines[3].cells[2].text == str(len(runs))  # failed in every run
     write_together_csv(many, tmp_path / "all.csv")
     rows = list(csv.DictReader(io.StringIO((tmp_path / "all.csv").read_text(encoding="utf-8"))))
-    assert len(rows) == 12 * len(runs)
+    assert len(rows) == 13 * len(runs)
     assert len(run_table(many).lines) == len(runs)
 
 

@@ -5,7 +5,8 @@ import string
 import pytest
 
 from bench.analysis import Verdict
-from bench.records import Caveat, CaveatKind, Plan, Proof
+from bench.records import Caveat, CaveatKind, CheckKind, Plan, Proof
+from reports.figures import DASH
 from reports.wording import CAVEATS, VERDICTS, comparisons_said, of_caveat, of_failure, of_strike, of_verdict
 from tests.factories import make_trial
 from tests.reports.example import failed
@@ -77,3 +78,33 @@ def test_the_handling_of_several_comparisons_is_said_with_its_risk() -> None:
 def test_verdicts_are_worded_for_no_other_names() -> None:
     assert set(VERDICTS) == set(Verdict)
     assert set(CAVEATS) == set(CaveatKind)
+
+
+@pytest.mark.parametrize("kind", CheckKind)
+@pytest.mark.parametrize("found", [0.31, 2e-4, "none"])
+def test_what_is_wrong_is_said_with_its_figures(kind: CheckKind, found: float | str) -> None:
+    figures = {"check": kind.value, "found": found, "allowed": 1e-4, "against": "FP64", "n": 360, "items": "images"}
+    if found == "none" and kind in (CheckKind.AGREEMENT, CheckKind.ACCURACY):
+        return  # a count is always a number
+    sentence = of_caveat(Caveat.of(CaveatKind.WRONG_RESULT, **figures)).sentence
+    assert "{" not in sentence
+    assert DASH not in sentence
+    if found != "none" and kind is not CheckKind.TURNS:
+        assert {0.31: "31\u00a0%", 2e-4: "2.0e-4"}[found] in sentence
+        assert "1.0e-4" in sentence
+
+
+def test_what_is_no_number_is_said_to_be_none() -> None:
+    for kind, words in ((CheckKind.SCORES, "its scores are no finite numbers"), (CheckKind.LOSS, "within 8 steps")):
+        caveat = Caveat.of(CaveatKind.WRONG_RESULT, check=kind.value, found="none", allowed=0.05, against="FP32", n=8)
+        assert words in of_caveat(caveat).sentence
+
+
+def test_a_strike_names_what_is_wrong() -> None:
+    trial = make_trial(proofs=[Proof("threads", "1", "2")])
+    wrong = Caveat.of(CaveatKind.WRONG_RESULT, check="loss", found=0.3, allowed=0.05, against="FP32", n=8)
+    assert of_strike(trial, [wrong]) == (
+        "struck out, its label was not honoured: threads was 2, not 1, and its results are wrong: "
+        "its loss after 8 steps is 30\u00a0% off that in FP32; 5\u00a0% is allowed"
+    )
+    assert of_strike(make_trial(), [wrong]).startswith("struck out, its results are wrong: its loss")

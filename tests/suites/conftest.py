@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,14 @@ def _own_cache(cache_home, monkeypatch) -> None:
 @pytest.fixture(autouse=True)
 def _fixed_random_state() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _driver_has_been_complained_of() -> None:
+    """PyTorch warns once in a process of a driver that is too old: here, and not in whatever test is the first."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.cuda.is_available()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -44,6 +44,13 @@ class NeverCompiles(Tiny):
         return super().forward(images)
 
 
+class TakesAllMemoryForNine(Tiny):
+    def forward(self, images):
+        if len(images) == 9:
+            torch.empty(2**46, device=images.device)
+        return super().forward(images)
+
+
 class NeedsAnArgument(Tiny):
     def __init__(self, width):
         super().__init__()

@@ -7,8 +7,11 @@ from suites.operations import (
     Operation,
     convolution_layouts,
     generated_graphs,
+    graph_launches,
+    kernels,
     layout_of,
     operand_types,
+    operations_of,
     record,
     wrapped_regions,
 )
@@ -48,3 +51,27 @@ def test_what_torch_compile_wraps_is_told_from_what_it_generates():
     names = ("Torch-Compiled Region: 0/0", "## Call CompiledFxGraph f4sb ##", "aten::add", "Torch-Compiled Region: 1/0")
     operations = [Operation(name) for name in names]
     assert (wrapped_regions(operations), generated_graphs(operations)) == (2, 1)
+
+
+def event(name: str, category: str, start: float) -> dict[str, object]:
+    return {"ph": "X", "name": name, "cat": category, "ts": start, "dur": 1.0}
+
+
+def test_kernels_and_graph_launches_are_read_from_a_trace_in_order_of_their_start():
+    trace = operations_of(
+        [
+            event("second_kernel", "kernel", 4.0),
+            event("first_kernel", "kernel", 3.0),
+            event("cudaGraphLaunch", "cuda_runtime", 2.0),
+            event("cudaMemcpyAsync", "cuda_runtime", 1.0),
+            event("aten::copy_", "cpu_op", 0.5),
+            {"ph": "M", "name": "process_name"},
+        ]
+    )
+    assert kernels(trace) == ("first_kernel", "second_kernel")
+    assert graph_launches(trace) == 1
+    assert graph_launches(trace[:2]) == 0
+
+
+def test_without_any_cuda_call_nothing_is_said_of_graphs():
+    assert graph_launches(operations_of([event("aten::copy_", "cpu_op", 0.5)])) is None

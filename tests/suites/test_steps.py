@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
+from torch import nn
 
 from bench import Step, Variant
+from suites.backends import Ready
 from suites.classifier import new_classifier
-from suites.evidence import bits_kept, float32_arithmetic
-from suites.steps import inference_step, training_step
+from suites.data import Split
+from suites.evidence import bits_kept, cudnn_proofs, float32_arithmetic, scaling_proofs
+from suites.operations import Operation, record
+from suites.placement import Placement
+from suites.steps import _descent, inference_step, training_step
 from tests.suites.models import BreaksTheGraph, NeverCompiles, StaysInFloat32, Tiny, TurnsContiguous
 
 EAGER = [
@@ -14,6 +21,7 @@ EAGER = [
     Variant.of(layout="channels_last"),
     Variant.of(precision="amp_bf16"),
     Variant.of(precision="amp_bf16", layout="channels_last"),
+    Variant.of(precision="bf16"),
     Variant.of(batch=5),
 ]
 
@@ -85,6 +93,71 @@ def test_weights_in_bfloat16_are_not_called_mixed_precision(digits):
     assert dishonoured(step) == {"weights": "bfloat16 and float32"}
 
 
+def test_weights_in_float32_are_not_called_half(digits):
+    model = Tiny()
+    step = inference_step(Variant.of(precision="bf16"), model, digits)
+    model.float()
+    with pytest.raises(RuntimeError, match="type"):
+        step.run()
+    model.convolution.bfloat16()
+    model.head.forward = lambda features: nn.functional.linear(features.float(), model.head.weight, model.head.bias)
+    assert dishonoured(step) == {"products": "bfloat16 and float32", "weights": "bfloat16 and float32"}
+
+
+def test_half_weights_stay_close_to_float32_without_being_it(digits):
+    exact, half = (
+        inference_step(Variant.of(precision=precision), new_classifier(None, 10), digits).run()
+        for precision in ("fp32", "bf16")
+    )
+    assert half.dtype == torch.bfloat16
+    error = ((half.float() - exact).norm() / exact.norm()).item()
+    assert 1e-4 < error < 0.05
+
+
+def test_a_scaled_loss_is_unscaled_and_checked_before_the_weights_move(digits):
+    model = Tiny()
+    before = state_of(model)
+    placement = Placement("cpu", "amp_fp16", "contiguous")
+    work = _descent(
+        Ready(model, lambda operations: ()),
+        Placement("cpu", "amp_bf16", "contiguous"),  # this CPU may have no float16; the scaling is the same
+        torch.optim.SGD(model.parameters(), lr=0.1),
+        placement.loss_scaler(),
+    )(itertools.repeat(Split(digits.train.images[:4], digits.train.labels[:4])))
+    work.run()
+    assert torch.equal(model.head.weight, before["head.weight"])
+    assert model.head.weight.grad.abs().max() > 100  # still as large as the loss was made
+    assert [proof.observed for proof in scaling_proofs(placement, record(work.settle))] == ["yes"]
+    assert not torch.equal(model.head.weight, before["head.weight"])
+    assert model.head.weight.grad.abs().max() < 100
+
+
+def test_training_without_a_scaled_loss_is_not_called_mixed_float16(digits):
+    step = training_step(Variant.of(precision="amp_bf16"), Tiny(), digits)
+    (proof,) = scaling_proofs(Placement("cpu", "amp_fp16", "contiguous"), record(step.run))
+    assert proof.observed == "no"
+
+
+@pytest.mark.parametrize(
+    ("names", "observed"),
+    [(["aten::convolution", "aten::cudnn_convolution"], "yes"), (["aten::convolution", "aten::_slow_conv2d"], "no")],
+)
+def test_the_library_that_convolved_on_a_gpu_is_seen(names, observed):
+    operations = [Operation(name) for name in names]
+    for cudnn in (True, False):
+        (proof,) = cudnn_proofs(Variant.of(device="cuda:0", cudnn=cudnn), operations)
+        assert proof.observed == observed
+        assert proof.honoured == (cudnn == (observed == "yes"))
+    assert list(cudnn_proofs(Variant.of(), operations)) == []
+
+
+def test_an_eager_step_is_the_bare_work_with_nothing_around_it(digits):
+    step = training_step(Variant.of(batch=2), Tiny(), digits)
+    assert step.run.__qualname__ == "_descent.<locals>.new_work.<locals>.run"
+    step = inference_step(Variant.of(batch=2), Tiny(), digits)
+    assert step.run.__qualname__ == "inference_step.<locals>.new_work.<locals>.run"
+
+
 def test_a_model_turned_back_to_contiguous_is_not_called_channels_last(digits):
     model = Tiny()
     step = inference_step(Variant.of(layout="channels_last"), model, digits)
@@ -123,6 +196,14 @@ def test_a_compiled_step_takes_effect(make_step, digits, compiler):
     assert dishonoured(step) == {}
 
 
+@pytest.mark.parametrize("backend", ["compile_frozen", "compile_max_autotune"])
+def test_a_step_with_weights_made_constants_takes_effect(backend, digits, compiler):
+    step = inference_step(Variant.of(backend=backend, batch=4), Tiny().eval(), digits)
+    assert dishonoured(step) == {}
+    facts = {proof.fact for proof in step.proofs()}
+    assert ("products tuned" in facts) == (backend == "compile_max_autotune")
+
+
 def test_a_compiled_mixed_precision_step_shows_what_it_computes_with(digits, compiler):
     variant = Variant.of(backend="compile", precision="amp_bf16", batch=4)
     assert dishonoured(inference_step(variant, Tiny(), digits)) == {}
@@ -142,7 +223,7 @@ def test_strict_float32_arithmetic_is_full():
     assert float32_arithmetic("cpu") == "full"
 
 
-@pytest.mark.parametrize(("bits_dropped", "finding"), [(0, "full"), (13, "reduced"), (16, "reduced")])
+@pytest.mark.parametrize(("bits_dropped", "finding"), [(0, "full"), (13, "tf32"), (16, "reduced")])
 def test_operands_rounded_as_tensor_float_32_or_bfloat16_show_in_the_result(bits_dropped, finding):
     left, right = torch.randn(2, 64, 64)
     exact = left.double() @ right.double()
@@ -153,7 +234,7 @@ def test_operands_rounded_as_tensor_float_32_or_bfloat16_show_in_the_result(bits
 
 @pytest.mark.gpu
 def test_tensor_float_32_shows_in_the_result(tf32):
-    assert float32_arithmetic("cuda:0").startswith("reduced")
+    assert float32_arithmetic("cuda:0") == "tf32"
 
 
 @pytest.mark.gpu

@@ -21,9 +21,17 @@ def parameters(**changes: object) -> dict[str, object]:
 @WORKLOADS
 def test_the_baseline_comes_first_on_each_device(workload):
     variants = [str(case) for case in workload.cases(Options())]
-    assert variants[0] == "cpu-fp32"
-    assert variants[-1] == "cuda0-fp32"
-    assert len(set(variants)) == len(variants) == 7
+    on_cpu, on_cuda = ([name for name in variants if name.startswith(device)] for device in ("cpu", "cuda0"))
+    assert variants == [*on_cpu, *on_cuda]
+    assert (on_cpu[0], on_cuda[0]) == ("cpu-fp32", "cuda0-fp32")
+    assert len(set(variants)) == len(variants)
+
+
+def test_half_weights_and_engines_are_for_inference():
+    trained, inferred = ({str(case) for case in each.cases(Options())} for each in (training, inference))
+    assert trained < inferred
+    assert {"cpu-bf16", "cuda0-fp16", "cuda0-fp16-tensorrt", "cpu-fp32-openvino"} <= inferred - trained
+    assert {"cpu-fp32-onnxruntime", "cpu-int8-onnxruntime", "cpu-bf16-openvino"} <= inferred - trained
 
 
 @WORKLOADS
@@ -57,9 +65,10 @@ def test_a_model_that_does_not_fit_is_refused_while_preparing(workload):
 
 def test_collecting_the_suites_imports_no_torch():
     code = (
-        "import sys, suites.training, suites.inference, suites.bench_training, suites.bench_inference\n"
+        "import sys, suites.bench_training, suites.bench_inference, suites.bench_latency, suites.bench_end_to_end\n"
         "from bench import Options\n"
-        "suites.training.cases(Options()), suites.inference.cases(Options())\n"
+        "from suites import inference, latency, training, training_end_to_end\n"
+        "[module.selection(Options()) for module in (inference, latency, training, training_end_to_end)]\n"
         "print([name for name in ('torch', 'torchvision', 'sklearn', 'numpy') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

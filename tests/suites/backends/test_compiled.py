@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from bench import UnavailableError
-from suites.backends.compiled import check_compiler, inductor_compilers
+from bench import UnavailableError, UsageError, Variant
+from suites.backends import Brief, find_backend
+from suites.backends.compiled import check_compiler, inductor_compilers, reads_weights, watch_tuning
+from suites.data import Split
+from tests.suites.models import Tiny
 
 
 def test_a_compiler_that_is_not_there_is_named_with_the_fix():
@@ -19,3 +23,38 @@ def test_a_compiler_that_fails_is_not_taken_for_one():
 
 def test_a_later_compiler_may_do_what_an_earlier_cannot(compiler):
     check_compiler(["no-such-compiler", *inductor_compilers()])
+
+
+@pytest.mark.parametrize(
+    ("backend", "training", "words"),
+    [
+        ("compile_reduce_overhead", False, "CUDA graphs, and changes nothing on a CPU"),
+        ("compile_max_autotune", True, "choose backend compile for training"),
+        ("compile_frozen", True, "choose backend compile for training"),
+    ],
+)
+def test_a_mode_that_would_change_nothing_on_a_cpu_is_refused(backend, training, words):
+    images = torch.zeros(1, 3, 8, 8)
+    brief = Brief(Variant.of(backend=backend), training, images, Split(images, torch.zeros(1, dtype=torch.int64)))
+    with pytest.raises(UsageError, match=words):
+        find_backend(backend)(Tiny(), brief)
+
+
+def test_whether_a_result_follows_the_weights_is_found_by_moving_them():
+    model, images = Tiny(), torch.randn(2, 3, 8, 8)
+    before = model.head.weight.clone()
+    constant = model(images).detach()
+    assert reads_weights(model, lambda: model(images).detach())
+    assert not reads_weights(model, lambda: constant)
+    assert torch.equal(model.head.weight, before)
+
+
+def test_the_default_mode_tunes_nothing_and_max_autotune_without_constants_neither(compiler):
+    model, images = Tiny().eval(), torch.randn(3, 3, 16, 16)
+    tuned = watch_tuning()
+    with torch.inference_mode():
+        torch.compile(model, mode="max-autotune", dynamic=False)(images)
+    from torch._dynamo.utils import counters
+
+    if not counters["inductor"]["fxgraph_cache_hit"]:
+        assert tuned() == "no"

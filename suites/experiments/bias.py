@@ -1,0 +1,179 @@
+"""Do the ratios that Joulemark reports agree with those of undisturbed loops? ``python -m suites.experiments.bias``.
+
+Identical copies cannot show a harness that slows some settings more than others. So the ratio of a setting to the FP32
+baseline is measured twice: by Joulemark, with these two cases as a group; and by two plain processes, each of which
+runs its step back to back for ten seconds, in turn with the other, for five minutes::
+
+    plain    [ FP32 10 s ][ setting 10 s ][ FP32 10 s ][ setting 10 s ] ... [ FP32 10 s ]
+
+Each loop of the setting is divided by the mean of the FP32 loops on either side of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import bench
+from suites.experiments.planted import cases
+
+_SERVE = "--serve"
+SETTINGS = ("precision=amp_bf16", "backend=compile", "threads=1")
+
+
+class Ratio(NamedTuple):
+    """Mean logarithm of (setting's seconds per step / FP32's), with its standard error, over so many values."""
+
+    mean: float
+    error: float
+    values: int
+
+    @classmethod
+    def of(cls, logs: Sequence[float]) -> Ratio:
+        return cls(statistics.fmean(logs), statistics.stdev(logs) / math.sqrt(len(logs)), len(logs))
+
+    def __str__(self) -> str:
+        return f"{math.exp(self.mean):.4f} ± {self.error:.2%} ({self.values})"
+
+
+class PlainLoop:
+    """A process that does nothing but step a variant, for some seconds each time it is told to."""
+
+    def __init__(self, axes: str, seconds: float) -> None:
+        command = [sys.executable, "-m", "suites.experiments.bias", _SERVE, axes, "--loop", str(seconds)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def step_s(self) -> float:
+        """Median seconds of a step in one more loop.
+
+        Raises:
+            MeasurementError: the process has ended.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write("go\n")
+            self._process.stdin.flush()
+            return float(self._process.stdout.readline())
+        except (OSError, ValueError) as error:
+            msg = f"a plain loop ended; run its command by hand to see why: {' '.join(map(str, self._process.args))}"  # type: ignore[arg-type]
+            raise bench.MeasurementError(msg) from error
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def parse_axes(text: str) -> dict[str, str | int | bool]:
+    """``"precision=amp_bf16,threads=1"`` as axis values; nothing for the baseline."""
+    axes: dict[str, str | int | bool] = {}
+    for part in filter(None, text.split(",")):
+        name, _, value = part.partition("=")
+        axes[name] = int(value) if value.isdigit() else {"true": True, "false": False}.get(value, value)
+    return axes
+
+
+def plain_ratio(axes: str, minutes: float, loop_s: float) -> Ratio:
+    """The ratio by alternating undisturbed loops."""
+    loops = PlainLoop("", loop_s), PlainLoop(axes, loop_s)
+    try:
+        for loop in loops:
+            loop.step_s()  # builds, warms up
+        baseline, setting = loops
+        before = baseline.step_s()
+        logs: list[float] = []
+        end = time.monotonic() + 60 * minutes
+        while time.monotonic() < end or len(logs) < 2:
+            ours, after = setting.step_s(), baseline.step_s()
+            logs.append(math.log(ours / ((before + after) / 2)))
+            before = after
+    finally:
+        for loop in loops:
+            loop.close()
+    return Ratio.of(logs)
+
+
+def reported_ratio(axes: str, plan: bench.Plan) -> Ratio:
+    """The ratio as Joulemark reports it for a group of the two.
+
+    Raises:
+        MeasurementError: one of them failed.
+    """
+    baseline = cases(bench.Options())[0]
+    group = [baseline, bench.Case(baseline.workload, bench.Variant.of(**parse_axes(axes)))]
+    with tempfile.TemporaryDirectory() as caches:
+        measurement = bench.GroupMeasurement(group, plan, Path(caches))
+        measurement.run()
+    for trial in measurement.trials:
+        if trial.failure is not None:
+            msg = f"{trial.case.name} failed: {trial.failure.reason}"
+            raise bench.MeasurementError(msg)
+    first, second = measurement.trials
+    comparison = bench.compare(second, first, plan.confidence)
+    if comparison is None or not comparison.over_waves:
+        msg = f"{second.case.name} has too few waves to compare; give the plan a larger budget"
+        raise bench.MeasurementError(msg)
+    return Ratio.of([-log for log in comparison.evidence])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print both ratios of each setting and what lies between them; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="suites.experiments.bias", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("settings", nargs="*", default=SETTINGS, help="axis values, like precision=amp_bf16")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of plain loops for each setting (5)")
+    parser.add_argument("--loop", type=float, default=10.0, metavar="S", help="seconds of one plain loop (10)")
+    parser.add_argument("--journal", type=Path, help="append each result to this file, as a line of JSON")
+    parser.add_argument(_SERVE, metavar="AXES", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.serve is not None:
+        return _serve(options.serve, options.loop)
+    try:
+        bench.prepare(cases(bench.Options())[:1], bench.Plan())
+        for axes in options.settings:
+            reported, plain = reported_ratio(axes, bench.Plan()), plain_ratio(axes, options.minutes, options.loop)
+            error = math.hypot(reported.error, plain.error)
+            bias = math.expm1(reported.mean - plain.mean)
+            print(f"{axes}: reported {reported}, plain {plain}, bias {bias:+.2%} ± {error:.2%}", flush=True)
+            if options.journal is not None:
+                line = {"axes": axes, "reported": reported._asdict(), "plain": plain._asdict()}
+                with options.journal.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+    except bench.BenchError as error:
+        print(f"suites.experiments.bias: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _serve(axes: str, loop_s: float) -> int:
+    """The plain process: a loop for each line on standard input."""
+    import torch
+
+    from suites import inference
+    from suites.experiments.planted import planted_workload
+
+    variant = bench.Variant.of(**parse_axes(axes))
+    torch.set_num_threads(variant.threads or torch.get_num_threads())
+    parameters = dict(planted_workload(cases(bench.Options())[0].workload).parameters)
+    run = inference.build(variant, **parameters).run  # type: ignore[arg-type]
+    clock = time.perf_counter
+    for _ in sys.stdin:
+        durations, begin = [], clock()
+        while clock() - begin < loop_s:
+            start = clock()
+            run()
+            durations.append(clock() - start)
+        print(statistics.median(durations), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
