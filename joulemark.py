@@ -37,9 +37,11 @@ VERBS = {
     "run": ("joulemark:run", "measure the installed suites, or those at the paths named first"),
     "nsys": ("joulemark:nsys", "capture one case with Nsight Systems, or read in a capture"),
     "doctor": ("bench.doctor:main", "say what this machine can do, and what to install or switch on"),
-    "show": ("reports.cli:show", "print the tables of a stored run"),
+    "show": ("reports.cli:show", "print the tables of a stored run, or of several side by side"),
     "compare": ("reports.cli:compare", "compare two stored runs, and fail on what grew too much"),
-    "report": ("reports.cli:report", "write reports of a stored run: HTML, Markdown, CSV"),
+    "report": ("reports.cli:report", "write reports of stored runs: HTML, Markdown, CSV and more"),
+    "recommend": ("reports.cli_prices:recommend", "say which setting to take: the least cost, energy or time"),
+    "prices": ("reports.cli_prices:prices", "print the price book that is shipped, to be edited"),
 }
 
 # How far a project is searched for names like ours: every pytest run of the environment waits for it.
@@ -288,7 +290,7 @@ def _version() -> str:
 
 
 def _usage() -> str:
-    verbs = "\n".join(f"  {verb:8}{what}" for verb, (_, what) in VERBS.items())
+    verbs = "\n".join(f"  {verb:11}{what}" for verb, (_, what) in VERBS.items())
     return f"""usage: joulemark VERB [arguments]
 
 Benchmarks deep-learning classifiers and says how far each figure can be trusted.

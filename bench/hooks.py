@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from bench.records import Run
 
 
-def pytest_joulemark_run_saved(run: Run, path: Path, config: pytest.Config) -> None:
+def pytest_joulemark_run_saved(run: Run, path: Path, config: pytest.Config, prices: Path | None) -> None:
     """Called once at the end of a session that measured something, after ``run.json`` was written.
 
-    ``path`` is the file; its folder is the run's own and the place for reports of it.
+    ``path`` is the file; its folder is the run's own and the place for reports of it. ``prices`` is the price book
+    that was asked for, None for the one that is shipped.
     """
 
 

@@ -34,6 +34,7 @@ class Options:
     model: str | None = None  # "module:factory"; None for the shipped ResNet-18
     input_shape: tuple[int, int, int] = (3, 32, 32)
     classes: int = 10
+    prices: Path | None = None  # None for the price book that is shipped
     axes: Axes = ()  # a grid of the user's own in place of the curated set
     full: bool = False  # every sensible combination
     backends: tuple[tuple[str, str], ...] = ()  # names of backends from outside, and where each is found
@@ -97,6 +98,13 @@ def _power(text: str) -> str:
 
     parse_power(text)  # raises a UsageError of its own, in a sentence
     return text
+
+
+def _prices(text: str) -> Path:
+    from bench.pricebook import read_prices
+
+    read_prices(Path(text))  # raises a UsageError of its own: a fault must not come to light after an hour
+    return Path(text)
 
 
 def _tolerances(text: str) -> dict[str, float]:
@@ -185,6 +193,7 @@ _SUITE_OPTIONS: Mapping[str, _Option] = {
     ),
     "model": _Option(_factory, "module:factory", "your own model: module:factory, a function that returns a Module"),
     "input": _Option(_shape, "channels x height x width, like 3x32x32", "input shape of the model (default 3x32x32)"),
+    "prices": _Option(_prices, "a price book", "what time and energy cost: a TOML file (default: the one shipped)"),
     "classes": _Option(_classes, "a whole number from 2, like 10", "number of classes of the model (default 10)"),
     "self-check": _Option(
         _self_check,

@@ -160,7 +160,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     run = measuring.finish()
     if run is not None and measuring.path is not None:
-        session.config.hook.pytest_joulemark_run_saved(run=run, path=measuring.path, config=session.config)
+        session.config.hook.pytest_joulemark_run_saved(
+            run=run, path=measuring.path, config=session.config, prices=_options(session.config).prices
+        )
         _hold_against_base(session, run)
 
 

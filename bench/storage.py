@@ -50,7 +50,7 @@ def load(place: Path | str) -> Run:
     path = find(place) or Path(place)
     if path.is_dir():
         path = path / FILE_NAME
-    data = _read(path)
+    data = read_bytes(path)
     try:
         head = msgspec.json.decode(data, type=_Head)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -110,7 +110,12 @@ def write_whole(path: Path, data: bytes) -> None:
         raise StorageError(msg) from error
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """All of a file that may be a run.
+
+    Raises:
+        StorageError: no such file, or one that is too large or cannot be read.
+    """
     try:
         if not path.is_file():
             msg = f"{path} is not there; name a run folder or its {FILE_NAME}"

@@ -1,19 +1,10 @@
-"""Pictures of a group as inline SVG: the rate of every case, and its speed-up, each with its interval.
-
-Drawn with Matplotlib's figure objects (no pyplot, hence no state shared between pictures) in placeholder colours,
-which are then replaced by the page's own CSS variables: one picture serves light, dark and print. The same group
-gives the same bytes.
-"""
+"""Pictures of a group as inline SVG: the rate of every case, and its speed-up, each with its interval."""
 
 from __future__ import annotations
 
-import html
-import io
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -21,28 +12,15 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from bench.analysis import Row, StepTimes, step_times
 from bench.units import quantity, scale, unscale
 from reports.document import Section
+from reports.drawing import BAND, INK, MUTED, RULE, picture
 from reports.figures import Bounds, bounds, percent
 from reports.standing import Standing, standing
 from reports.tables import energy_per_item
 from reports.text import one_line, shortened
 
-_WIDTH_IN = 5.4  # at which its text is as large as the page's small print on a telephone
 _ROW_IN = 0.42
 _AXIS_IN = 0.36
 _LABEL_LENGTH = 42
-#: Placeholder -> what stands in the page. Each placeholder is a colour that Matplotlib never uses by itself.
-_INK, _MUTED, _RULE, _BAND = "#010203", "#020304", "#030405", "#040506"
-_COLORS: Mapping[str, str] = {
-    _INK: "var(--ink)",
-    _MUTED: "var(--muted)",
-    _RULE: "var(--rule)",
-    _BAND: "var(--band)",
-    "#050607": "var(--faster)",
-    "#060708": "var(--slower)",
-    "#070809": "var(--same)",
-    "#08090a": "var(--unsure)",
-    "#090a0b": "var(--baseline)",
-}
 _OF_STANDING: Mapping[Standing, str] = {
     Standing.FASTER: "#050607",
     Standing.SLOWER: "#060708",
@@ -76,7 +54,7 @@ class _Mark:
 
     @property
     def color(self) -> str:
-        return _OF_STANDING.get(self.standing, _MUTED)
+        return _OF_STANDING.get(self.standing, MUTED)
 
 
 def rate_chart(section: Section, prefix: str) -> str | None:
@@ -167,7 +145,7 @@ def _draw_phases(axes: Axes, marks: Sequence[_Mark], timed: Sequence[StepTimes])
             axes.barh(y, width, left=start, height=0.30, facecolor=(color, 0.45), edgecolor=color, linewidth=0.8)
             label = f"{one_line(one.name)} {percent(one.share)}"
             if one.name.isascii() and width / limit > 0.017 * len(label):
-                axes.text(start + width / 2, y, label, color=_INK, ha="center", va="center", fontsize=7.5)
+                axes.text(start + width / 2, y, label, color=INK, ha="center", va="center", fontsize=7.5)
             start += width
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g} {unit}"))
 
@@ -212,7 +190,7 @@ def _draw_rates(axes: Axes, marks: Sequence[_Mark], factor: float = 1.0) -> None
         whole = mark.standing not in (Standing.STRUCK, Standing.FAILED)
         face = (mark.color, 0.55) if whole else "none"  # light enough for the interval to show on it
         axes.barh(y, mark.bounds.value, height=0.30, facecolor=face, edgecolor=mark.color, linewidth=0.8)
-        _draw_interval(axes, y, mark.bounds, _INK)
+        _draw_interval(axes, y, mark.bounds, INK)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g}"))
 
 
@@ -224,8 +202,8 @@ def _draw_speedups(axes: Axes, marks: Sequence[_Mark], band: float) -> None:
     margin = max(0.06 * (high - low), 2 * band, 0.005)
     room_for_figures = 0.16 * (high - low)  # they stand at the right edge, above the marks
     axes.set_xlim(max(0.0, low - margin), high + max(margin, room_for_figures))
-    axes.axvspan(1 / (1 + band), 1 + band, facecolor=_BAND, edgecolor="none", linewidth=0)
-    axes.axvline(1, color=_MUTED, linewidth=1)
+    axes.axvspan(1 / (1 + band), 1 + band, facecolor=BAND, edgecolor="none", linewidth=0)
+    axes.axvline(1, color=MUTED, linewidth=1)
     for y, mark in _placed(marks):
         _draw_interval(axes, y, mark.bounds, mark.color, linewidth=2.2)
         whole = mark.standing not in (Standing.STRUCK, Standing.FAILED)
@@ -249,29 +227,16 @@ def _draw_interval(axes: Axes, y: float, known: Bounds, color: str, linewidth: f
 
 def _svg(draw: Callable[[Axes], None], marks: Sequence[_Mark], prefix: str, title: str, description: str) -> str:
     height = _ROW_IN * len(marks) + _AXIS_IN
-    with matplotlib.rc_context():
-        _settle(prefix)
-        figure = Figure(figsize=(_WIDTH_IN, height))
-        figure.patch.set_visible(False)
+
+    def drawn(figure: Figure) -> None:
         bottom = _AXIS_IN / height
         axes = figure.add_axes((0.002, bottom, 0.996, 1 - bottom))
         axes.set_ylim(-0.45, len(marks) - 0.35)
         draw(axes)
         _dress(axes, marks)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+
     figures = "; ".join(f"{mark.label} {mark.text}" for mark in marks)
-    return _themed(file.getvalue(), prefix, title, f"{description}: {figures}.")
-
-
-def _settle(salt: str) -> None:
-    """Matplotlib's defaults, whatever the user's own are, and what inline SVG needs."""
-    matplotlib.rcdefaults()
-    matplotlib.rcParams["svg.fonttype"] = "none"
-    matplotlib.rcParams["svg.hashsalt"] = salt
-    matplotlib.rcParams["font.family"] = "DejaVu Sans"  # for the layout; the page's font, mostly narrower, replaces it
-    matplotlib.rcParams["font.size"] = 9.5
-    matplotlib.rcParams["text.parse_math"] = False
+    return picture(drawn, height, prefix, title, f"{description}: {figures}.")
 
 
 def _dress(axes: Axes, marks: Sequence[_Mark]) -> None:
@@ -279,38 +244,14 @@ def _dress(axes: Axes, marks: Sequence[_Mark]) -> None:
     axes.patch.set_visible(False)
     for side in ("left", "right", "top"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_RULE)
+    axes.spines["bottom"].set_color(RULE)
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.tick_params(axis="x", color=_RULE, labelcolor=_MUTED, labelsize=8.5, length=3)
-    axes.grid(axis="x", color=_RULE, linewidth=0.6)
+    axes.tick_params(axis="x", color=RULE, labelcolor=MUTED, labelsize=8.5, length=3)
+    axes.grid(axis="x", color=RULE, linewidth=0.6)
     axes.set_axisbelow(True)
     across = axes.get_yaxis_transform()
     for y, mark in _placed(marks):
-        color = _INK if mark.standing in _OF_STANDING else _MUTED
+        color = INK if mark.standing in _OF_STANDING else MUTED
         axes.text(0.0, y + 0.22, mark.label, transform=across, color=color, va="bottom")
         axes.text(1.0, y + 0.22, mark.text, transform=across, color=color, va="bottom", ha="right")
-
-
-def _themed(svg: str, prefix: str, title: str, description: str) -> str:
-    """The picture as it stands in a page: ids of its own, the page's colours and font, a name and a description."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<(metadata|style)\b.*?</\1>\s*", "", svg, flags=re.DOTALL)  # a style in a picture rules the page
-    svg = re.sub(r"<[^>]*>", lambda tag: _themed_tag(tag[0], prefix), svg)
-    named = f'role="img" aria-labelledby="{prefix}-title {prefix}-desc" '
-    head, _, rest = svg.partition(">")
-    size = re.sub(r'(?:width|height)="[\d.]+pt" ?', "", head)
-    return (
-        f'{size.replace("<svg ", f"<svg {named}")}>\n <title id="{prefix}-title">{html.escape(title)}</title>\n'
-        f' <desc id="{prefix}-desc">{html.escape(description)}</desc>{rest}'
-    )
-
-
-def _themed_tag(tag: str, prefix: str) -> str:
-    """One tag with the page's ids, colours and font; texts between tags are not touched, whatever they hold."""
-    tag = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{prefix}-", tag)
-    tag = re.sub(r"font-family: [^;\"]*(; )?", "", tag)
-    tag = re.sub(r"font: ([\d.]+px)[^;\"]*(; )?", r"font-size: \1; ", tag)
-    for placeholder, color in _COLORS.items():
-        tag = tag.replace(placeholder, color)
-    return tag

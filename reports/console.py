@@ -57,6 +57,9 @@ def _document(document: Document, width: int) -> Iterator[Text]:
     for table in (*(table for section in document.sections for table in section.time), *document.captures):
         yield Text()
         yield from _table(table, width)
+    for table in document.money:
+        yield Text()
+        yield from _prices(table, width) if table is document.prices else _table(table, width)
     if document.skips.lines:
         yield Text()
         yield from _skips(document.skips, width)
@@ -110,6 +113,14 @@ def _skips(table: Table, width: int) -> Iterator[Text]:
     for line in table.lines:
         case, reason, fix = (cell.text for cell in line.cells)
         yield from _prose(f"{case}: {reason}; {fix}", width, mark="- ")
+
+
+def _prices(table: Table, width: int) -> Iterator[Text]:
+    """Each price in a sentence: an address is wider than any column."""
+    yield Text(table.title, "bold")
+    for line in table.lines:
+        what, value, source, date = (cell.text for cell in line.cells)
+        yield from _prose(f"{what}: {value}; {', '.join(filter(None, (source, date)))}", width, mark="- ")
 
 
 def _self_check(table: Table, width: int) -> Iterator[Text]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.analysis import Group, Verdict, summarise
 from bench.records import Run
+from bench.records.power import PowerLog
+from bench.records.prices import PriceBook
 from bench.units import quantity
 from reports.choices import independence_table
 from reports.facts import environment_table, method_table
 from reports.figures import DASH, duration
+from reports.money import Money, accounts_of, money_of, money_said, price_table
+from reports.places import place_tables
 from reports.profile import capture_tables, time_tables
 from reports.self_check import noise_said, self_check_table
 from reports.summary import Headline, headline, summarised, titles
@@ -29,6 +33,8 @@ class Section:
     aside: Table | None = None  # the price of independence, where there is one
     time: tuple[Table, ...] = ()  # where it goes, where that was recorded
     confidence: float = 0.95
+    money: Money | None = None  # None where nothing about it has a price
+    log: PowerLog | None = None  # what sensors said while it was measured
 
 
 @dataclass(frozen=True)
@@ -48,30 +54,48 @@ class Document:
     cautions: tuple[str, ...]  # what must be known before a figure is quoted
     verdicts: tuple[tuple[str, str], ...]  # each verdict with its meaning and the next step
     band: float
+    places: tuple[Table, ...] = ()  # for each workload, what its best cases cost on each device and in each way
+    prices: Table | None = None  # what the figures of money rest on
+
+    @property
+    def money(self) -> tuple[Table, ...]:
+        """All tables of money, in the order of the sections."""
+        kept = [section.money for section in self.sections if section.money is not None]
+        tables = [table for one in kept for table in (one.costs, one.training) if table is not None]
+        return (*tables, *self.places, *([self.prices] if self.prices is not None and (tables or self.places) else []))
 
 
-def compose(run: Run, between: tuple[str, str] | None = None) -> Document:
-    """The document of a run; the same run gives the same document, wherever it was read from.
+def compose(run: Run, prices: PriceBook | None = None, between: tuple[str, str] | None = None) -> Document:
+    """The document of a run; the same run and prices give the same document. Without prices it has no money.
 
     ``between`` names two cases whose times are set side by side; by default the first two of each group.
     """
     groups = summarise(run)
     named = tuple(zip(titles(groups), groups, strict=True))
+    accounts = () if prices is None else accounts_of(run, groups, [title for title, _ in named], prices)
+    sections = tuple(
+        Section(
+            group,
+            headline(title, group, run.plan.confidence),
+            group_table(group, title, run.plan),
+            independence_table(group),
+            time_tables(group, title, run, between),
+            run.plan.confidence,
+            log=run.log_of(row.trial for row in group.rows),
+        )
+        for title, group in named
+    )
+    if accounts:
+        sections = tuple(
+            replace(section, money=money_of(account, section.table))
+            for section, account in zip(sections, accounts, strict=True)
+        )
+    said = summarised(groups, run)
     return Document(
         title=_title(tuple(title for title, _ in named)),
         facts=_facts(run),
-        summary=(*summarised(groups, run), *noise_said(run)),
-        sections=tuple(
-            Section(
-                group,
-                headline(title, group, run.plan.confidence),
-                group_table(group, title, run.plan),
-                independence_table(group),
-                time_tables(group, title, run, between),
-                run.plan.confidence,
-            )
-            for title, group in named
-        ),
+        summary=(*said[: len(groups)], *money_said(accounts), *said[len(groups) :], *noise_said(run)),
+        sections=sections,
         failures=failure_table(run),
         skips=skip_table(run.skips),
         self_check=self_check_table(run),
@@ -81,6 +105,8 @@ def compose(run: Run, between: tuple[str, str] | None = None) -> Document:
         cautions=(comparisons_said(run.plan), absolutes_said()),
         verdicts=tuple(_verdict(verdict, run) for verdict in Verdict),
         band=run.plan.band,
+        places=place_tables(accounts),
+        prices=price_table(accounts) if accounts else None,
     )
 
 

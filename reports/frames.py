@@ -7,8 +7,11 @@ from collections.abc import Iterator
 import pandas
 
 from bench.analysis import BreakEven, Comparison, EnergyEstimate, Estimate, Group, Row, TrialEnergy, summarise
+from bench.analysis.cost import device_of, tariff_of
 from bench.analysis.energy import ComponentEnergy
 from bench.records import Run, Skip
+from bench.records.prices import PriceBook
+from reports.frames_money import costs_of
 from reports.standing import Standing, standing
 from reports.text import one_line
 from reports.wording import ENERGY_VERDICTS, of_strike
@@ -29,14 +32,19 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _Values = dict[str, object]
 
 
-def frame(run: Run) -> pandas.DataFrame:
+def frame(run: Run, prices: PriceBook | None = None) -> pandas.DataFrame:
     """One row for each case and metric; every case has every metric, an unknown value is missing.
 
     Failed and struck cases have their status and the reason on each of their rows, skipped cases a row of their own.
+    With a price book there are metrics of money, for one item each.
     """
     rows: list[_Values] = []
     for group in summarise(run):
-        rows += [{**_of_run(run), **values} for row in group.rows for values in _of_row(group, row)]
+        tariff = None if prices is None else tariff_of(prices, device_of(group, run))
+        for row in group.rows:
+            rows += [{**_of_run(run), **values} for values in _of_row(group, row)]
+            if tariff is not None:
+                rows += [{**_of_run(run), **_of_case(group, row), **cost} for cost in costs_of(row, tariff)]
     rows += [{**_of_run(run), **_of_skip(skip)} for skip in run.skips]
     table = pandas.DataFrame(rows, columns=list(COLUMNS))
     types = {name: "Int64" if name == "n" else "Float64" for name in _NUMBERS}
@@ -44,12 +52,12 @@ def frame(run: Run) -> pandas.DataFrame:
     return table.astype({**types, **texts})
 
 
-def to_csv(run: Run) -> str:
+def to_csv(run: Run, prices: PriceBook | None = None) -> str:
     """The frame as CSV: unknown values empty, full precision, no cell that a spreadsheet would compute."""
-    table = frame(run)
+    table = frame(run, prices)
     for name in COLUMNS:
         if name not in _NUMBERS:
-            table[name] = table[name].map(_inert, na_action="ignore")
+            table[name] = table[name].map(inert, na_action="ignore")
     text: str = table.to_csv(index=False, lineterminator="\n")
     return text
 
@@ -58,9 +66,9 @@ def _of_run(run: Run) -> _Values:
     return {"run": run.id, "started": run.started}
 
 
-def _of_row(group: Group, row: Row) -> Iterator[_Values]:
+def _of_case(group: Group, row: Row) -> _Values:
     stands = standing(row)
-    case: _Values = {
+    return {
         "workload": group.workload.name,
         "device": group.device,
         "case": row.trial.case.variant.id,
@@ -70,6 +78,10 @@ def _of_row(group: Group, row: Row) -> Iterator[_Values]:
         "reason": _reason(row, stands),
         "caveats": " ".join(dict.fromkeys(caveat.kind.value for caveat in row.caveats)),
     }
+
+
+def _of_row(group: Group, row: Row) -> Iterator[_Values]:
+    case = _of_case(group, row)
     rate = f"{group.workload.items}/s"
     yield {**case, **_metric("time per step", "s", row.time_per_step)}
     yield {**case, **_metric("throughput", rate, row.throughput)}
@@ -200,7 +212,7 @@ def _reason(row: Row, stands: Standing) -> str | None:
     return of_strike(row.trial, row.caveats) if stands is Standing.STRUCK else None
 
 
-def _inert(text: str) -> str:
+def inert(text: str) -> str:
     """The text on one line, with an apostrophe before what a spreadsheet would take for a formula."""
     line = one_line(text)
     return f"'{line}" if text.startswith(_FORMULA_STARTS) or line.lstrip().startswith(_FORMULA_STARTS) else line

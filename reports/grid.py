@@ -40,6 +40,7 @@ _NAME_WIDTH_LEAST = 16  # and none is folded to less than this to make room
 _HEADING_WIDTH = 20
 #: In the narrow form the one column stands beneath the other.
 _BENEATH = {"verdict": "notes", "accuracy": "error"}
+_ALL_BUT_MONEY = ("rate", "p90", "saving", "setup", "payoff", "memory")
 #: What is left out, one step after the other, until the rest fits.
 _DISPENSABLE: tuple[tuple[str, ...], ...] = (
     (),
@@ -47,7 +48,14 @@ _DISPENSABLE: tuple[tuple[str, ...], ...] = (
     ("payoff", "memory"),
     ("setup", "payoff", "memory"),
     ("rate", "p90", "setup", "payoff", "memory"),
-    ("rate", "p90", "saving", "setup", "payoff", "memory"),
+    _ALL_BUT_MONEY,
+    # Of a bill, what follows from the rest; the columns above are not in one.
+    (*_ALL_BUT_MONEY, "set-up"),
+    (*_ALL_BUT_MONEY, "set-up", "spot"),
+    (*_ALL_BUT_MONEY, "set-up", "spot", "emissions"),
+    (*_ALL_BUT_MONEY, "set-up", "spot", "emissions", "electricity"),
+    (*_ALL_BUT_MONEY, "set-up", "spot", "emissions", "electricity", "at0.5"),
+    (*_ALL_BUT_MONEY, "set-up", "spot", "emissions", "electricity", "at0.5", "pays"),
 )
 
 

@@ -8,12 +8,10 @@ from collections.abc import Iterable, Iterator
 from reports.compare import Sheet
 from reports.document import Document
 from reports.figures import DASH
-from reports.tables import Align, Cell, Note, Role, Table
+from reports.tables import STRUCK, Align, Cell, Note, Role, Table
 
 #: Every ASCII character that begins or ends any markup, HTML and autolinks among it.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$@!])")
-#: Figures that may not be quoted under their row's name.
-_STRUCK = frozenset({"case", "time", "rate", "speedup", "energy", "saving", "payoff", "p90", "p99"})
 #: What would begin a list, a quotation or a rule at the start of a cell or an item: a sign, or a number with a dot.
 _START = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))([-+=.)])")
 
@@ -36,6 +34,11 @@ def escaped(text: str) -> str:
     return _START.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", text.strip()))
 
 
+def section_blocks(table: Table) -> Iterator[str]:
+    """A table with its heading, legend and notes, as blocks of Markdown."""
+    yield from _section(table)
+
+
 def _blocks(document: Document) -> Iterator[str]:
     yield f"# {escaped(document.title)}"
     yield "\n".join(f"- {name}: {escaped(value)}" for name, value in document.facts)
@@ -46,6 +49,8 @@ def _blocks(document: Document) -> Iterator[str]:
             yield from _section(section.aside, "###")
         for table in section.time:
             yield from _section(table)
+    for table in document.money:
+        yield from _section(table)
     for table in (*document.captures, document.failures, document.skips, document.self_check):
         if table.lines:
             yield from _section(table)
@@ -70,7 +75,7 @@ def _table(table: Table) -> Iterator[str]:
     yield _joined("---:" if column.align is Align.RIGHT else "---" for column in table.columns)
     for line in table.lines:
         cells = zip(line.cells, table.columns, strict=True)
-        shown = [_cell(cell, struck=line.role is Role.STRUCK and column.key in _STRUCK) for cell, column in cells]
+        shown = [_cell(cell, struck=line.role is Role.STRUCK and column.key in STRUCK) for cell, column in cells]
         shown[-1] = f"{shown[-1]} {escaped(line.remark)}".strip()
         yield _joined(shown)
 

@@ -37,9 +37,9 @@ _SAVED = pytest.StashKey[list[_Saved]]()
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_joulemark_run_saved(run: Run, path: Path, config: pytest.Config) -> None:
+def pytest_joulemark_run_saved(run: Run, path: Path, config: pytest.Config, prices: Path | None) -> None:
     """Write the report files beside the run, and keep what the terminal summary needs."""
-    config.stash.setdefault(_SAVED, []).append(_reported(run, path))
+    config.stash.setdefault(_SAVED, []).append(_reported(run, path, prices))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -72,13 +72,14 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
             terminalreporter.write_line(line)
 
 
-def _reported(run: Run, path: Path) -> _Saved:
+def _reported(run: Run, path: Path, prices: Path | None) -> _Saved:
+    from bench.pricebook import read_prices
     from reports.document import compose
     from reports.files import HTML_NAME, MARKDOWN_NAME, write_html, write_markdown
 
     document, paths = None, [path]
     try:
-        document = compose(run)
+        document = compose(run, read_prices(prices))
         for write, name in ((write_markdown, MARKDOWN_NAME), (write_html, HTML_NAME)):
             write(document, path.with_name(name))
             paths.append(path.with_name(name))

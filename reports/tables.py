@@ -15,6 +15,13 @@ from reports.standing import Standing, standing
 from reports.text import listed, one_line, plain_lines
 from reports.wording import CAVEATS, ENERGY_VERDICTS, of_caveat, of_failure
 
+#: The columns whose figures may not be quoted from a row that is struck out.
+STRUCK = frozenset({
+    "case", "time", "rate", "speedup", "energy", "saving", "payoff", "p90", "p99",
+    "rent", "spot", "owned", "electricity", "emissions", "cost",
+    "length", "epoch", "run", "run-electricity", "run-energy", "run-emissions",
+})  # fmt: skip
+
 
 class Align(enum.Enum):
     """Figures stand right, words left."""

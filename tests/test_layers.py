@@ -20,7 +20,7 @@ OURS = ("bench", "joulemark", "reports", "suites", "tests")
 
 _GROUND = ("bench.units", "bench.errors")
 _FACTS = (*_GROUND, "bench.records")
-_WORKS = ("bench.workers", "bench.measurement", "bench.metering", "bench.profiling", "bench.storage")
+_WORKS = ("bench.workers", "bench.measurement", "bench.metering", "bench.profiling", "bench.storage", "bench.skim")
 
 #: What each room may import of ours, the longest name first that fits; a name stands for all below it.
 LAYERS: dict[str, tuple[str, ...]] = {
@@ -32,7 +32,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_WORKS, (*_FACTS, "bench.analysis", "bench.instruments", *_WORKS)),
     "bench": ("bench",),
     "suites": ("bench", "suites"),  # and of bench only its public names, see below
-    "reports": (*_FACTS, "bench.analysis", "bench.storage", "bench.hooks", "reports"),
+    "bench.pricebook": _FACTS,
+    "reports": (*_FACTS, "bench.analysis", "bench.storage", "bench.skim", "bench.pricebook", "bench.hooks", "reports"),
     "joulemark": ("bench", "reports", "suites", "joulemark"),
 }
 #: Rooms that live on the standard library alone; and libraries that must never be loaded for reading a run.

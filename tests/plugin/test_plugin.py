@@ -138,6 +138,7 @@ def test_a_comparison_with_an_earlier_session_works_as_with_any_benchmark(pytest
     [
         ("--bench-budget=-3", "--bench-budget -3: that is not possible; give a positive number of seconds, like 150"),
         ("--bench-waves=0", "--bench-waves 0: that is not possible; give a whole number from 1, like 6"),
+        ("--bench-prices=none.toml", "the price book none.toml cannot be read (No such file or directory)*"),
         (
             "--bench-tolerance=rmse=0.1",
             "--bench-tolerance rmse=0.1: that is not possible; give name=fraction, *rmse_int8*",

@@ -106,7 +106,7 @@ def run_saying(text: str) -> Run:
     trials = (
         make_trial(workload, 0.02),
         make_trial(workload, 0.01, layout="channels_last"),
-        make_trial(workload, 0.03, threads=1, proofs=[Proof(text, "1", text)]),
+        make_trial(workload, 0.03, threads=1, proofs=[Proof(text, "1", f"{text}2")]),
         replace(failed(make_trial(workload, 0.03, onednn=False)), failure=Failure(text, text, f"{text}\n{text}")),
     )
     run = make_run(*trials, skips=[Skip(Case(workload, Variant.of(device="cuda:0")), text, text)])

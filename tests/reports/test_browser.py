@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bench.storage import save
 from reports.document import compose
 from reports.html import render
+from reports.together import compose_together
+from reports.together_files import write_together_html
 from tests.reports.example import HOSTILE, example_run, run_saying
+from tests.reports.priced import BOOK, both_runs, cpu_run, priced_run
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
@@ -54,7 +58,7 @@ def test_the_page_fits_its_window_quietly(browser, example: Path, width: int, sc
     page, trouble = opened(browser, example, width, scheme)
     assert trouble == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("svg[role=img]").count() == 4
+    assert page.locator("svg[role=img]").count() == 8
     assert all(box["width"] > 300 for box in (chart.bounding_box() for chart in page.locator("svg[role=img]").all()))
     page.close()
 
@@ -90,3 +94,125 @@ def test_hostile_text_neither_runs_nor_widens_the_page(browser, tmp_path: Path) 
         page.set_viewport_size({"width": 1400, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= 1400, text
         page.close()
+
+
+@pytest.fixture(scope="module")
+def priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a run with energy, money and two devices."""
+    path = tmp_path_factory.mktemp("page") / "priced.html"
+    path.write_text(render(compose(both_runs(), BOOK)), encoding="utf-8")
+    return path
+
+
+def column(page, table: int, heading: str) -> list[str]:
+    """What stands in a column of a table, top to bottom, without what is hidden."""
+    found: list[str] = page.evaluate(
+        """([table, heading]) => {
+          const found = document.querySelectorAll("table.figures")[table];
+          const heads = [...found.tHead.rows[0].cells];
+          const index = heads.findIndex((head) => head.textContent.startsWith(heading));
+          const rows = [...found.tBodies[0].rows].filter((row) => !row.hidden && !row.classList.contains("remark"));
+          return rows.map((row) => row.cells[index].firstChild.textContent.trim());
+        }""",
+        [table, heading],
+    )
+    return found
+
+
+def test_a_click_on_a_heading_sorts_up_then_down_then_back(browser, example: Path) -> None:
+    page, trouble = opened(browser, example, 1400, "light")
+    heading = page.locator("table.figures").first.locator("th", has_text="set-up").locator("button")
+    before = column(page, 0, "set-up")
+    orders = []
+    for _ in range(3):
+        heading.click()
+        orders.append(column(page, 0, "set-up"))
+    assert orders[2] == before
+    assert orders[0][-1] == orders[1][-1] == "–"  # what is not known stands last either way
+    assert orders[0][:-1] == sorted(orders[0][:-1], key=lambda text: float(text.split()[0]))
+    assert orders[1][:-1] == orders[0][:-1][::-1] or len(set(orders[0])) == 2
+    assert trouble == []
+    page.close()
+
+
+def test_sorting_minds_units_and_takes_remarks_along(browser, example: Path) -> None:
+    page, _ = opened(browser, example, 1400, "light")
+    page.locator("table.figures").nth(1).locator("th", has_text="set-up").locator("button").click()
+    seconds = column(page, 1, "set-up")
+    assert seconds == ["3.05 s"] * 6 + ["42.6 s"]
+    first = page.locator("table.figures").first
+    first.locator("th", has_text="case").locator("button").click()
+    first.locator("th", has_text="case").locator("button").click()
+    names = column(page, 0, "case")
+    assert names == sorted(names, reverse=True)
+    follows = page.evaluate(
+        """() => document.querySelector("table.figures tr.remark").previousElementSibling.cells[0].textContent.trim()"""
+    )
+    assert follows == "cpu-fp32-compile"
+    page.close()
+
+
+def test_the_keyboard_alone_sorts_and_filters(browser, example: Path) -> None:
+    page, trouble = opened(browser, example, 1400, "light")
+    page.locator("table.figures").first.locator("th", has_text="images/s").locator("button").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("table.figures th[aria-sort=ascending]").count() == 1
+    search = page.get_by_role("searchbox").first
+    search.focus()
+    page.keyboard.type("amp slower")
+    assert column(page, 0, "case") == ["cpu-amp_bf16"]
+    assert page.locator("output").first.inner_text() == "1 of 6"
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    assert len(column(page, 0, "case")) == 6
+    assert trouble == []
+    page.close()
+
+
+def test_on_a_telephone_a_menu_sorts(browser, example: Path) -> None:
+    page, _ = opened(browser, example, 400, "dark")
+    menu = page.get_by_role("combobox").first
+    assert menu.is_visible()
+    menu.select_option(label="images/s")
+    rates = [float(text) for text in column(page, 0, "images/s") if text != "–"]
+    assert rates == sorted(rates)
+    assert column(page, 0, "images/s")[-1] == "–"
+    page.close()
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_the_page_with_money_fits_its_window_and_draws_every_picture(browser, priced: Path, width: int) -> None:
+    page, trouble = opened(browser, priced, width, "light")
+    assert trouble == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    titles = page.locator("figcaption b").all_inner_texts()
+    for title in ("cost", "choices", "power over time, W", "distribution of step times", "when set-up has paid"):
+        assert title in titles
+    assert all(box["height"] > 30 for box in (chart.bounding_box() for chart in page.locator("svg[role=img]").all()))
+    assert priced.stat().st_size < 2 * 2**20
+    page.close()
+
+
+def test_the_policy_of_the_page_lets_no_other_script_run(browser, tmp_path: Path, example: Path) -> None:
+    path = tmp_path / "tampered.html"
+    text = example.read_text(encoding="utf-8").replace("</main>", "<script>window.ran = true</script></main>")
+    path.write_text(text, encoding="utf-8")
+    page, trouble = opened(browser, path, 800, "light")
+    assert page.evaluate("window.ran") is None
+    assert any("Content Security Policy" in entry for entry in trouble)
+    page.close()
+
+
+def test_several_runs_side_by_side_are_a_page_that_sorts(browser, tmp_path: Path) -> None:
+    places = [save(run, tmp_path / str(number)) for number, run in enumerate((cpu_run(), priced_run()))]
+    path = tmp_path / "both.html"
+    write_together_html(compose_together(places, BOOK), path)
+    for width in (400, 1400):
+        page, trouble = opened(browser, path, width, "light")
+        assert trouble == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.close()
+    page, _ = opened(browser, path, 1400, "light")
+    page.locator("table.figures").nth(1).locator("th", has_text="images/s").locator("button").click()
+    assert column(page, 1, "case")[-1] == "cuda0-fp32-compile"
+    page.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.pricebook import read_prices
 from bench.storage import save
 from reports.cli import report, show
 from reports.console import render
@@ -44,7 +45,7 @@ def test_show_prints_the_tables_of_a_folder_or_its_file(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert show([str(stored / place)]) == 0
-    assert capsys.readouterr().out == render(compose(example_run()), 80)
+    assert capsys.readouterr().out == render(compose(example_run(), read_prices()), 80)
 
 
 def test_report_writes_beside_the_run_when_nothing_else_is_asked(

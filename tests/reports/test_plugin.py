@@ -19,7 +19,9 @@ CONFTEST = """
             (folder / "report.html").mkdir(parents=True)
         if {measured}:
             path = save(example_run(), folder)
-            session.config.hook.pytest_joulemark_run_saved(run=example_run(), path=path, config=session.config)
+            session.config.hook.pytest_joulemark_run_saved(
+                run=example_run(), path=path, config=session.config, prices=None
+            )
 """
 
 

@@ -45,7 +45,7 @@ def timed_run() -> Run:
 
 
 def tables(run: Run, between: tuple[str, str] | None = None) -> dict[str, list[list[str]]]:
-    document = compose(run, between)
+    document = compose(run, between=between)
     found = [*(table for section in document.sections for table in section.time), *document.captures]
     return {table.title: [[cell.text for cell in line.cells] for line in table.lines] for table in found}
 

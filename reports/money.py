@@ -1,0 +1,403 @@
+"""What a run costs, as tables and sentences: per million items, per epoch and per training run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bench.analysis import Group, Row
+from bench.analysis.cost import (
+    Bill,
+    Cost,
+    Tariff,
+    bill_of,
+    device_of,
+    tariff_of,
+)
+from bench.analysis.pareto import Aim, front
+from bench.records import Run
+from bench.records.prices import PriceBook
+from reports.figures import DASH, Scale, bounds, column_scale, duration, percent
+from reports.standing import Standing, standing
+from reports.tables import Align, Cell, Column, Line, Role, Table, energy_per_item
+from reports.text import listed, one_line
+
+#: Figures of money are those of so many items.
+MANY = 1_000_000
+_WH_PER_J = 1 / 3600.0
+#: What may be the cheapest: an undecided case is one too, but is named as undecided.
+_SOUND = frozenset({Standing.FASTER, Standing.SLOWER, Standing.SAME, Standing.UNSURE, Standing.BASELINE})
+
+
+@dataclass(frozen=True)
+class Account:
+    """A group with the bill of each of its rows; None where a row has no figures."""
+
+    title: str
+    group: Group
+    tariff: Tariff
+    bills: tuple[Bill | None, ...]
+    book: PriceBook
+
+    @property
+    def priced(self) -> tuple[tuple[Row, Bill], ...]:
+        """The rows that have a bill and may be chosen."""
+        pairs = zip(self.group.rows, self.bills, strict=True)
+        return tuple((row, bill) for row, bill in pairs if bill is not None and standing(row) in _SOUND)
+
+    @property
+    def items(self) -> str:
+        """What one step works through, in the plural."""
+        return one_line(self.group.workload.items)
+
+    @property
+    def is_training(self) -> bool:
+        """Whether epochs and training runs mean anything here."""
+        return "train" in self.group.workload.name.casefold()
+
+
+@dataclass(frozen=True)
+class Money:
+    """The tables of one group: what a million items cost, and what an epoch and a training run do."""
+
+    account: Account
+    costs: Table
+    training: Table | None
+
+
+def accounts_of(run: Run, groups: Sequence[Group], titles: Sequence[str], book: PriceBook) -> tuple[Account, ...]:
+    """The bills of all rows of a run."""
+    accounts = []
+    for title, group in zip(titles, groups, strict=True):
+        tariff = tariff_of(book, device_of(group, run))
+        accounts.append(Account(title, group, tariff, tuple(bill_of(row, tariff) for row in group.rows), book))
+    return tuple(accounts)
+
+
+def money_of(account: Account, table: Table) -> Money | None:
+    """The tables of a group whose own table is given; None where nothing about it has a price or an energy."""
+    costs = _cost_table(account, table)
+    if len(costs.columns) == 1:
+        return None
+    return Money(account, costs, _training_table(account, table) if account.is_training else None)
+
+
+def front_of(account: Account) -> frozenset[int]:
+    """The positions of the rows that no other row beats in rate, energy, money and accuracy together."""
+    choices: dict[int, list[Aim | None]] = {}
+    sound = {id(row) for row, _ in account.priced}
+    for number, (row, bill) in enumerate(zip(account.group.rows, account.bills, strict=True)):
+        if bill is not None and id(row) in sound:
+            choices[number] = _aims(row, bill)
+    return front(choices)
+
+
+def _aims(row: Row, bill: Bill) -> list[Aim | None]:
+    rate, energy, accuracy = row.throughput, energy_per_item(row), row.accuracy
+    paid = bill.cheapest_way
+    return [
+        None if rate is None else Aim(rate.value, rate.low, rate.high),
+        None if energy is None or energy.estimated else Aim.least(energy.value, energy.low, energy.high),
+        None if paid is None or paid[1].estimated else Aim.least(paid[1].value, paid[1].low, paid[1].high),
+        None if accuracy is None else Aim(accuracy.value, accuracy.low, accuracy.high),
+    ]
+
+
+# --- per million ---------------------------------------------------------------------------------------------------
+
+
+def _cost_table(account: Account, table: Table) -> Table:
+    many = rounded(MANY)
+    under = one_line(account.tariff.currency)
+    columns: dict[Column, Callable[[int], Cell]] = {Column("case", "case"): lambda n: table.lines[n].cells[0]}
+    for key, heading in (("rent", "rent"), ("spot", "spot"), ("owned", "owned"), ("electricity", "electricity")):
+        costs = [None if bill is None else _of(bill, key) for bill in account.bills]
+        columns |= _money_column(key, heading, under, costs, MANY)
+    energies, emissions = _watt_hours(account), _grams(account)
+    columns |= _quantity_column("energy", "energy", energies, MANY, "Wh")
+    columns |= _quantity_column("emissions", "CO2e", emissions, MANY, "g")
+    if any(bill is not None and bill.set_up is not None for bill in account.bills):
+        set_up = Column("set-up", "set-up", under, Align.RIGHT)
+        columns[set_up] = _set_up_cells(account)
+    if len(columns) > 1 and len(account.priced) > 1:
+        best = front_of(account)
+        columns[Column("front", "front")] = lambda n: Cell("yes" if n in best else "", role=Role.MUTED)
+    return _table(f"{account.title}: what {many} {account.items} cost", account, table, columns, _legend(account))
+
+
+def _of(bill: Bill, key: str) -> Cost | None:
+    return {"rent": bill.rent, "spot": bill.spot, "owned": bill.owned, "electricity": bill.electricity}[key]
+
+
+def _watt_hours(account: Account) -> list[Cost | None]:
+    """Energy of an item in the unit that electricity is sold by."""
+    known = [None if bill is None else bill.energy_j for bill in account.bills]
+    return [None if cost is None else cost.times(_WH_PER_J) for cost in known]
+
+
+def _grams(account: Account) -> list[Cost | None]:
+    return [None if bill is None else bill.emissions_g for bill in account.bills]
+
+
+def _money_column(
+    key: str, heading: str, under: str, costs: Sequence[Cost | None], items: float
+) -> dict[Column, Callable[[int], Cell]]:
+    """A column of money in its currency, or none where no row has a figure."""
+    known = [None if cost is None else cost.times(items) for cost in costs]
+    if not any(known):
+        return {}
+    scale = column_scale([bounds(cost) for cost in known], "1")
+    return {Column(key, heading, under, Align.RIGHT): lambda n: cost_cell(known[n], scale)}
+
+
+def _quantity_column(
+    key: str, heading: str, costs: Sequence[Cost | None], items: float, unit: str
+) -> dict[Column, Callable[[int], Cell]]:
+    """A column of a physical quantity, with the prefix that its first figure asks for."""
+    known = [None if cost is None else cost.times(items) for cost in costs]
+    if not any(known):
+        return {}
+    scale = column_scale([bounds(cost) for cost in known], unit)
+    return {Column(key, heading, scale.unit, Align.RIGHT): lambda n: cost_cell(known[n], scale)}
+
+
+def _set_up_cells(account: Account) -> Callable[[int], Cell]:
+    """Money for one cold set-up, and how many items could have been done in its time."""
+    known = [None if bill is None else bill.set_up for bill in account.bills]
+    smallest = min((value for value in known if value), default=1.0)
+    scale = replace(column_scale([], "1"), decimals=_decimals(smallest))
+
+    def cell(number: int) -> Cell:
+        bill = account.bills[number]
+        if bill is None or bill.set_up is None or bill.set_up_items is None:
+            return Cell(DASH, role=Role.MUTED)
+        return Cell(scale.number(bill.set_up), f"= {rounded(bill.set_up_items)} {account.items}")
+
+    return cell
+
+
+def cost_cell(cost: Cost | None, scale: Scale) -> Cell:
+    """A figure above its interval; what rests on an estimate is marked in the very cell."""
+    if cost is None:
+        return Cell(DASH, role=Role.MUTED)
+    if cost.estimated:
+        return Cell(f"≈ {scale.number(cost.value)}", "estimate", Role.MUTED)
+    return Cell(scale.number(cost.value), scale.interval(cost.low, cost.high))
+
+
+def _table(
+    title: str, account: Account, table: Table, columns: Mapping[Column, Callable[[int], Cell]], legend: str
+) -> Table:
+    lines = tuple(
+        Line(tuple(cell(number) for cell in columns.values()), table.lines[number].role)
+        for number, bill in enumerate(account.bills)
+        if bill is not None
+    )
+    return Table(title, tuple(columns), lines, (), legend)
+
+
+def _legend(account: Account) -> str:
+    """What is in the figures and what is not."""
+    tariff = account.tariff
+    said = [
+        "Intervals are those of time and energy. Prices are taken as exact; check them under Prices used.",
+        f"The device is at work in {percent(tariff.utilisation)} of the time that is paid.",
+    ]
+    if any(bill is not None and bill.energy_j is not None for bill in account.bills):
+        said.append(
+            f"Energy is that of the measured components; electricity and CO2e count it {tariff.pue:g} times (PUE)."
+        )
+    said += _gain_said(account)
+    if any(bill is not None and bill.owned is not None and bill.idles_unpaid for bill in account.bills):
+        said.append("Idle power is not known, so that a device which waits costs more than stands here.")
+    if any(bill is not None and bill.energy_j is not None and bill.energy_j.estimated for bill in account.bills):
+        said.append("≈ rests on an estimate (a model, or the board at its limit) and decides nothing.")
+    if any(bill is not None and bill.set_up is not None for bill in account.bills):
+        said.append("Set-up is one cold start, which no figure per item contains.")
+    if len(account.priced) > 1:
+        said.append(f"On the front: no other row is better in {listed(_compared(account))} together.")
+    return " ".join(said)
+
+
+def _gain_said(account: Account) -> Iterator[str]:
+    for bill in account.bills:
+        if bill is not None and bill.energy_j is not None and bill.energy_j.systematic_low is not None:
+            low, high = (
+                bound / bill.energy_j.value - 1
+                for bound in (bill.energy_j.systematic_low, bill.energy_j.systematic_high)
+                if bound is not None
+            )
+            yield f"Beyond its interval all energy may be off by {low:+.0%} to {high:+.0%} (the sensor's gain)."
+            return
+
+
+def _compared(account: Account) -> tuple[str, ...]:
+    """The names of the figures that all rows have."""
+    aims = [_aims(row, bill) for row, bill in account.priced]
+    names = (f"{account.items}/s", "energy", "money", "accuracy")
+    return tuple(name for index, name in enumerate(names) if all(row[index] is not None for row in aims))
+
+
+# --- training ------------------------------------------------------------------------------------------------------
+
+
+def _training_table(account: Account, table: Table) -> Table:
+    """What an epoch and a training run of the stated length cost."""
+    assume, currency = account.book.assume, one_line(account.tariff.currency)
+    length = assume.images * assume.epochs
+    ways = [None if bill is None else bill.cheapest_way for bill in account.bills]
+    paid = [None if way is None else way[1] for way in ways]
+    name = next((way[0] for way in ways if way is not None), "")
+    columns: dict[Column, Callable[[int], Cell]] = {
+        Column("case", "case"): lambda n: table.lines[n].cells[0],
+        Column("length", "time", "of the run", Align.RIGHT): lambda n: Cell(_length(account.group.rows[n], length)),
+    }
+    columns |= _money_column("epoch", f"epoch, {name}", currency, paid, assume.images)
+    columns |= _money_column("run", f"run, {name}", currency, paid, length)
+    if name != "electricity":
+        powers = [None if bill is None else bill.electricity for bill in account.bills]
+        columns |= _money_column("run-electricity", "electricity", currency, powers, length)
+    energies, emissions = _watt_hours(account), _grams(account)
+    columns |= _quantity_column("run-energy", "energy", energies, length, "Wh")
+    columns |= _quantity_column("run-emissions", "CO2e", emissions, length, "g")
+    title = f"{account.title}: what a training run costs"
+    legend = (
+        f"A run is {assume.epochs} epochs of {assume.images:,} {account.items}, each worked through at the rate that "
+        "was measured here, with one device and without set-up, evaluation or loading beyond it."
+    )
+    return _table(title, account, table, columns, legend)
+
+
+def _length(row: Row, items: float) -> str:
+    return DASH if row.throughput is None else duration(items / row.throughput.value)
+
+
+# --- prices --------------------------------------------------------------------------------------------------------
+
+
+def price_table(accounts: Sequence[Account]) -> Table:
+    """The entries of the price book that a figure rests on, with source and date, and what was assumed."""
+    lines: dict[tuple[str, str, str, str], None] = {}
+    for account in accounts:
+        lines |= dict.fromkeys(_entries(account.tariff))
+    if accounts:
+        lines |= dict.fromkeys(_assumed(accounts[0].book))
+    return Table(
+        "Prices used",
+        (Column("case", "what"), Column("value", "value"), Column("source", "source"), Column("date", "date")),
+        tuple(
+            Line((Cell(what), Cell(value), Cell(source, role=Role.MUTED), Cell(date)))
+            for what, value, source, date in lines
+        ),
+    )
+
+
+def _entries(tariff: Tariff) -> Iterator[tuple[str, str, str, str]]:
+    currency, device = one_line(tariff.currency), one_line(tariff.device.name)
+    for offer, kind in ((tariff.rent, "rent"), (tariff.spot, "spot rent")):
+        if offer is not None:
+            what = f"{kind} of {device}, {one_line(offer.provider)}" + (f" {one_line(offer.what)}" * bool(offer.what))
+            price = f"{offer.per_hour:g} {currency}/h for {offer.covers}, of which {tariff.device.units} used"
+            yield what, price, one_line(offer.source), one_line(offer.date)
+    if (bought := tariff.purchase) is not None:
+        price = f"{bought.price:g} {currency} for {bought.covers}, over {bought.years:g} years"
+        yield f"purchase of {device}", price, one_line(bought.source), one_line(bought.date)
+    if (board := tariff.board) is not None:
+        yield f"board power of {device}", f"{board.power_w:g} W", one_line(board.source), one_line(board.date)
+    if (power := tariff.electricity) is not None:
+        price = f"{power.per_kwh:g} {currency}/kWh"
+        yield f"electricity, {one_line(power.region)}", price, one_line(power.source), one_line(power.date)
+    if (carbon := tariff.carbon) is not None:
+        price = f"{carbon.g_per_kwh:g} g/kWh"
+        yield f"CO2e of electricity, {one_line(carbon.region)}", price, one_line(carbon.source), one_line(carbon.date)
+    if (site := tariff.overhead) is not None:
+        yield f"PUE, {one_line(site.site)}", f"{site.pue:g}", one_line(site.source), one_line(site.date)
+
+
+def _assumed(book: PriceBook) -> Iterator[tuple[str, str, str, str]]:
+    where = one_line(book.path) or DASH
+    yield "share of the paid time at work", percent(book.assume.utilisation), where, ""
+    yield "training run", f"{book.assume.epochs} epochs of {book.assume.images:,} images", where, ""
+
+
+# --- words ---------------------------------------------------------------------------------------------------------
+
+
+def money_said(accounts: Sequence[Account]) -> tuple[str, ...]:
+    """What a million items cost, in a sentence for each group; and for devices without a price, what is asked for."""
+    said = [sentence for account in accounts if (sentence := _cheapest_said(account))]
+    unpriced = dict.fromkeys(
+        one_line(account.tariff.device.name)
+        for account in accounts
+        if account.tariff.rent is None and account.tariff.purchase is None and any(account.bills)
+    )
+    if unpriced:
+        said.append(
+            f"The price book has neither rent nor purchase price of {listed(tuple(unpriced))}: write one there "
+            "(joulemark prices > prices.toml) and give it with --prices prices.toml, or --bench-prices when measuring."
+        )
+    return (*said, *_lacks_said(accounts))
+
+
+def _lacks_said(accounts: Sequence[Account]) -> Iterator[str]:
+    """What of electricity the price book does not know, where there is energy to be priced."""
+    used = [account for account in accounts if any(bill is not None and bill.energy_j for bill in account.bills)]
+    if not used:
+        return
+    tariff, region = used[0].tariff, one_line(used[0].book.assume.region) or DASH
+    entries = (("price", "electricity", tariff.electricity), ("CO2e", "carbon", tariff.carbon))
+    for what, name, entry in entries:
+        if entry is None:
+            yield (
+                f"The price book has no {what} of electricity for the region {region}: write it there ([[{name}]]), "
+                "or name another region (--region)."
+            )
+
+
+def _cheapest_said(account: Account) -> str | None:
+    known = [
+        (row, bill, paid)
+        for row, bill in account.priced
+        if (paid := bill.cheapest_way) is not None and not paid[1].estimated
+    ]
+    if not known:
+        return None
+    row, _, (way, cost) = min(known, key=lambda one: one[2][1].value)
+    same_way = [one for one in known if one[2][0] == way]
+    scale = column_scale([bounds(one[2][1].times(MANY)) for one in same_way], "1")
+    title = account.title[:1].upper() + account.title[1:]
+    text = (
+        f"{title}: {rounded(MANY)} {account.items} cost {_said(cost, scale, account)} with {variant_of(row)} by {way}"
+    )
+    baseline = next((one for one in same_way if one[0].is_baseline), None)
+    if baseline is None or row.is_baseline:
+        return f"{text}, the cheapest that was measured."
+    doubt = {
+        Standing.UNSURE: ", though it was not shown to be faster (UNSURE)",
+        Standing.SAME: ", which is no difference that counts (SAME)",
+    }.get(standing(row), "")
+    return f"{text}, and {_said(baseline[2][1], scale, account)} with {variant_of(baseline[0])}{doubt}."
+
+
+def _said(cost: Cost, scale: Scale, account: Account) -> str:
+    many = cost.times(MANY)
+    interval = ""
+    if many.low is not None and many.high is not None:
+        interval = f" ({scale.number(many.low)} to {scale.number(many.high)})"
+    return f"{scale.number(many.value)} {one_line(account.tariff.currency)}{interval}"
+
+
+def variant_of(row: Row) -> str:
+    """The name of a row's setting."""
+    return one_line(row.trial.case.variant.id)
+
+
+def rounded(number: float) -> str:
+    """``"1 million"``, ``"12,300"``: at most three significant digits."""
+    if number >= MANY:
+        return f"{number / MANY:.3g} million"
+    return f"{float(f'{number:.3g}'):,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def _decimals(value: float) -> int:
+    return next((digits for digits in range(6) if value * 10**digits >= 10), 6)

@@ -1,0 +1,110 @@
+"""Where to run it: the same work on each device, rented or owned, at several uses, and where they break even."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.analysis import Row
+from bench.analysis.cost import Bill, Cost, CostLine, break_even_share
+from reports.figures import DASH, bounds, column_scale
+from reports.money import MANY, Account, cost_cell, rounded, variant_of
+from reports.tables import Align, Cell, Column, Line, Role, Table
+from reports.text import one_line
+
+_SHARES = (1.0, 0.5, 0.1)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One way of having a case done: on which device, paid how."""
+
+    device: str
+    row: Row
+    way: str
+    cost: Cost
+    line: CostLine
+
+
+def place_tables(accounts: Sequence[Account]) -> tuple[Table, ...]:
+    """For each workload, its cheapest case and its baseline on each device, paid in each way, at several uses."""
+    workloads: dict[str, list[Account]] = {}
+    for account in accounts:
+        workloads.setdefault(one_line(account.group.workload.name), []).append(account)
+    tables = (_place_table(name, members) for name, members in workloads.items())
+    return tuple(table for table in tables if table is not None)
+
+
+def _place_table(name: str, accounts: Sequence[Account]) -> Table | None:
+    places = [place for account in accounts for place in _places(account)]
+    if len(places) < 2:
+        return None
+    # An estimate decides nothing, unless there is nothing else.
+    sound = [place for place in places if not place.cost.estimated] or places
+    cheapest = min(sound, key=lambda place: place.line.at(1.0))
+    scale = column_scale([bounds(cost) for place in places for cost in _at_shares(place)], "1")
+    columns = (
+        Column("case", "case"),
+        Column("device", "device"),
+        Column("way", "paid by"),
+        *(Column(f"at{share:g}", f"at {share:.0%}", "in use", Align.RIGHT) for share in _SHARES),
+        Column("pays", "break-even", "baseline", Align.RIGHT),
+        Column("even", "break-even", "cheapest", Align.RIGHT),
+    )
+    lines = []
+    for place in places:
+        baseline = next((one for one in places if one.row.is_baseline and _is_beside(one, place)), None)
+        figures = [cost_cell(cost, scale) for cost in _at_shares(place)]
+        role = Role.BASELINE if place.row.is_baseline else Role.PLAIN
+        evens = (_even(place, baseline), _even(place, cheapest))
+        lines.append(Line((Cell(variant_of(place.row)), Cell(place.device), Cell(place.way), *figures, *evens), role))
+    many, currency = rounded(MANY), one_line(accounts[0].tariff.currency)
+    legend = (
+        f"Figures are {currency} for {many} {accounts[0].items}, if the device is at work in so much of the paid "
+        f"time, with the intervals of time and energy. Break-even: how much of it it must be at work to cost no more "
+        f"than the same device with the baseline, or than {variant_of(cheapest.row)} on {cheapest.device} "
+        f"({cheapest.way}), either of them at full use; never: more at any use."
+    )
+    return Table(f"{name}: where to run it", columns, tuple(lines), (), legend)
+
+
+def _is_beside(one: _Place, other: _Place) -> bool:
+    return (one.device, one.way) == (other.device, other.way)
+
+
+def _even(place: _Place, other: _Place | None) -> Cell:
+    """The use at which a place costs what another does at full use."""
+    if other is None or place is other:
+        return Cell(DASH, role=Role.MUTED)
+    share = break_even_share(place.line, other.line.at(1.0))
+    return Cell("never", role=Role.MUTED) if share is None else Cell(f"{share:.0%}")
+
+
+def _places(account: Account) -> Iterator[_Place]:
+    device = one_line(account.tariff.device.name)
+    baseline = [(row, bill) for row, bill in account.priced if row.is_baseline]
+    for way, cost_of, line_of in _WAYS:
+        known = [(row, bill) for row, bill in account.priced if cost_of(bill) is not None]
+        if not known:
+            continue
+        best = min(known, key=lambda pair: _value(cost_of(pair[1])))
+        for row, bill in dict.fromkeys((best, *(pair for pair in baseline if pair in known))):
+            cost, line = cost_of(bill), line_of(bill)
+            if cost is not None and line is not None:
+                yield _Place(device, row, way, cost, line)
+
+
+_WAYS: tuple[tuple[str, Callable[[Bill], Cost | None], Callable[[Bill], CostLine | None]], ...] = (
+    ("rent", lambda bill: bill.rent, lambda bill: bill.rent_line),
+    ("spot rent", lambda bill: bill.spot, lambda bill: bill.spot_line),
+    ("ownership", lambda bill: bill.owned, lambda bill: bill.owned_line),
+)
+
+
+def _at_shares(place: _Place) -> list[Cost]:
+    """What a million cost at each use; the interval keeps its relative width."""
+    return [place.cost.times(MANY * place.line.at(share) / place.cost.value) for share in _SHARES]
+
+
+def _value(cost: Cost | None) -> float:
+    return float("inf") if cost is None else cost.value

@@ -1,0 +1,255 @@
+"""Which case to take from a run, with the runner-up and the reason; never one that is doubtful without saying so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from bench.analysis import Estimate, Row
+from bench.analysis.choice import Candidate, Choice, Goal, Refusal, choose
+from bench.analysis.cost import Bill, Cost
+from bench.errors import UsageError
+from bench.units import quantity, significant
+from reports.figures import percent
+from reports.money import MANY, Account
+from reports.standing import Standing, standing
+from reports.tables import energy_per_item
+from reports.text import counted, listed, one_line
+from reports.wording import OF_ENERGY, of_caveat
+
+#: In which order cost is counted: the first that the most cases have.
+_WAYS = ("rent", "ownership", "electricity")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a case must keep to; None where nothing is asked."""
+
+    max_latency_s: float | None = None
+    min_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The choice in words; ``found`` is false where no case meets the limits."""
+
+    found: bool
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A row as a choice, with all that words need."""
+
+    account: Account
+    row: Row
+    bill: Bill | None
+
+    @property
+    def name(self) -> str:
+        return f"{one_line(self.row.trial.case.variant.id)} on {one_line(self.account.group.device)}"
+
+    @property
+    def items(self) -> str:
+        return self.account.items
+
+
+def advise(accounts: Sequence[Account], workload: str, goal: Goal, limits: Limits) -> Advice:
+    """What to take for one workload.
+
+    Raises:
+        UsageError: the run has no such workload.
+    """
+    chosen = [account for account in accounts if account.group.workload.name == workload]
+    if not chosen:
+        names = listed(tuple(dict.fromkeys(one_line(account.group.workload.name) for account in accounts)), 9)
+        msg = f"the run has no workload {one_line(workload)!r}; choose from {names or 'none: it holds no cases'}"
+        raise UsageError(msg)
+    cases = [
+        _Case(account, row, bill)
+        for account in chosen
+        for row, bill in zip(account.group.rows, account.bills, strict=True)
+    ]
+    way = _way(cases) if goal is Goal.COST else ""
+    latencies = _single_steps(accounts)
+    candidates = [_candidate(number, case, goal, way, latencies) for number, case in enumerate(cases)]
+    choice = choose(candidates, limits.max_latency_s, limits.min_accuracy)
+    return Advice(choice.winner is not None, tuple(_words(cases, choice, goal, way, limits)))
+
+
+def _candidate(key: int, case: _Case, goal: Goal, way: str, latencies: dict[tuple[str, str], Estimate]) -> Candidate:
+    aim = _aim(case, goal, way)
+    refused = {Standing.FAILED: Refusal.FAILED, Standing.STRUCK: Refusal.STRUCK}.get(standing(case.row))
+    variant = case.row.trial.case.variant
+    latency = latencies.get((case.account.group.device, variant.id), case.row.time_per_step)
+    return Candidate(
+        key,
+        aim,
+        bool(getattr(aim, "estimated", False)),
+        latency,
+        case.row.accuracy,
+        refused,
+    )
+
+
+def _aim(case: _Case, goal: Goal, way: str) -> Estimate | None:
+    if goal is Goal.ENERGY:
+        return energy_per_item(case.row)
+    if goal is Goal.COST:
+        return None if case.bill is None else _paid(case.bill, way)
+    rate = case.row.throughput
+    if rate is None:
+        return None
+    low, high = (None if bound is None else 1 / bound for bound in (rate.high, rate.low))
+    return replace(rate, statistic="time per item", value=1 / rate.value, low=low, high=high, unit="s")
+
+
+def _paid(bill: Bill, way: str) -> Cost | None:
+    return {"rent": bill.rent, "ownership": bill.owned, "electricity": bill.electricity}.get(way)
+
+
+def _way(cases: Sequence[_Case]) -> str:
+    """How cost is counted for all of them alike: what is not an estimate, and known of the most."""
+
+    def known(way: str) -> int:
+        costs = [None if case.bill is None else _paid(case.bill, way) for case in cases]
+        return sum(cost is not None and not cost.estimated for cost in costs)
+
+    return max(_WAYS, key=known)
+
+
+def _single_steps(accounts: Sequence[Account]) -> dict[tuple[str, str], Estimate]:
+    """(device, variant) -> the tail of single steps furthest out that has a bound, where any were timed."""
+    found: dict[tuple[str, str], Estimate] = {}
+    for account in accounts:
+        for row in account.group.rows:
+            for tail in row.tails:
+                if tail.value_s is None or tail.bound_s is None:
+                    continue
+                known = Estimate(tail.name, tail.value_s, None, tail.bound_s, tail.confidence, "s", tail.n)
+                found[account.group.device, row.trial.case.variant.id] = known
+    return found
+
+
+# --- words ---------------------------------------------------------------------------------------------------------
+
+
+def _words(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str, limits: Limits) -> Iterator[str]:
+    account = cases[0].account
+    asked = _asked(limits)
+    if choice.winner is None:
+        yield f"{_title(account)}: no case {'meets ' + asked if asked else 'can be recommended'}."
+    else:
+        winner = cases[choice.winner.key]
+        yield f"{_title(account)}: take {winner.name}."
+        left = len(cases) - len(choice.refused)
+        among = f"of {counted(left, 'case')} that {'meet' if left != 1 else 'meets'} {asked or 'every check'}"
+        yield f"Why: {_figure(choice.winner, goal, way, winner)}, the least {among}."
+        yield from _against(cases, choice, goal, way)
+        yield from _doubts(winner, goal, limits)
+    yield from _refusals(cases, choice, limits)
+
+
+def _title(account: Account) -> str:
+    name = one_line(account.group.workload.name)
+    return name[:1].upper() + name[1:]
+
+
+def _asked(limits: Limits) -> str:
+    parts = []
+    if limits.max_latency_s is not None:
+        parts.append(f"a latency of {quantity(limits.max_latency_s, 's')} at most")
+    if limits.min_accuracy is not None:
+        parts.append(f"an accuracy of {limits.min_accuracy:g} at least")
+    return " and ".join(parts)
+
+
+def _figure(candidate: Candidate, goal: Goal, way: str, case: _Case) -> str:
+    """The figure that decides, with its interval."""
+    aim = candidate.aim
+    if aim is None:
+        return "no figure"
+    if goal is Goal.COST:
+        currency = one_line(case.account.tariff.currency)
+        text = f"{significant(aim.value * MANY)} {currency} for a million {case.items} by {way}"
+        bounds = [None if bound is None else significant(bound * MANY) for bound in (aim.low, aim.high)]
+    else:
+        unit = "J" if goal is Goal.ENERGY else "s"
+        text = f"{quantity(aim.value, unit)} per {case.items.removesuffix('s')}"
+        bounds = [None if bound is None else quantity(bound, unit) for bound in (aim.low, aim.high)]
+    if None in bounds or aim.confidence is None:
+        return text
+    return f"{text} ({percent(aim.confidence)} interval {bounds[0]} to {bounds[1]})"
+
+
+def _against(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str) -> Iterator[str]:
+    winner, second = choice.winner, choice.runner_up
+    if winner is None or second is None or winner.aim is None or second.aim is None:
+        yield "There is no runner-up: every other case is ruled out."
+        return
+    more = percent(second.aim.value / winner.aim.value - 1)
+    ranked = "" if choice.apart else "; the two intervals overlap, so that they are not ranked for certain"
+    yield f"Runner-up: {cases[second.key].name}, {_figure(second, goal, way, cases[second.key])}, {more} more{ranked}."
+
+
+def _doubts(winner: _Case, goal: Goal, limits: Limits) -> Iterator[str]:
+    """What must be known of the winner before it is taken."""
+    stands = standing(winner.row)
+    baseline = one_line(winner.account.group.baseline.variant.id)
+    if goal is Goal.ENERGY:
+        verdict = winner.row.energy_verdict
+        stands = stands if winner.row.is_baseline else Standing[verdict.name] if verdict else Standing.UNJUDGED
+    if stands in (Standing.UNSURE, Standing.UNJUDGED):
+        yield f"Beware: it is UNSURE whether it is better than {baseline}; measure more waves before relying on it."
+    elif stands is Standing.SAME:
+        yield f"It is the SAME as {baseline} within the noise band; other reasons may decide."
+    elif stands is Standing.SLOWER:
+        yield f"Beware: it is SLOWER than {baseline} in its own group."
+    labels = dict.fromkeys(
+        of_caveat(caveat).label
+        for caveat in winner.row.caveats
+        if goal is not Goal.TIME or caveat.kind not in OF_ENERGY
+    )
+    if labels:
+        yield f"Its caveats: {listed(tuple(labels), 9)}."
+    if limits.min_accuracy is None and winner.row.accuracy is None:
+        yield "Its accuracy was not measured in this run."
+
+
+def _refusals(cases: Sequence[_Case], choice: Choice, limits: Limits) -> Iterator[str]:
+    """The cases left out, by reason, with the figure that ruled them out."""
+    reasons: dict[Refusal, list[str]] = {}
+    for candidate, reason in choice.refused:
+        reasons.setdefault(reason, []).append(f"{cases[candidate.key].name}{_refused_by(candidate, reason)}")
+    for reason in Refusal:
+        if reason in reasons:
+            yield f"Left out, {_REFUSED[reason]}: {listed(tuple(reasons[reason]), 6)}."
+    if limits.max_latency_s is not None and choice.winner is not None:
+        named = choice.winner.latency
+        if named is not None and named.statistic == "time per step":
+            yield (
+                "Latency is the time per step of steps back to back, for no single steps were timed; "
+                "a single one may take longer."
+            )
+
+
+_REFUSED = {
+    Refusal.FAILED: "since it failed",
+    Refusal.STRUCK: "since it is struck out",
+    Refusal.TOO_SLOW: "too slow (the upper end of the interval counts)",
+    Refusal.NO_LATENCY: "since its latency was not measured",
+    Refusal.NOT_ACCURATE: "not accurate enough (the lower end of the interval counts)",
+    Refusal.NO_ACCURACY: "since its accuracy was not measured",
+    Refusal.NO_FIGURE: "since what is to be least is not known of it",
+    Refusal.ESTIMATED: "since its figure is an estimate, which decides nothing",
+}
+
+
+def _refused_by(candidate: Candidate, reason: Refusal) -> str:
+    if reason is Refusal.TOO_SLOW and candidate.latency is not None:
+        high = candidate.latency.high
+        return f" ({quantity(candidate.latency.value if high is None else high, 's')})"
+    if reason is Refusal.NOT_ACCURATE and candidate.accuracy is not None:
+        low = candidate.accuracy.low
+        return f" ({candidate.accuracy.value if low is None else low:.4g})"
+    return ""
