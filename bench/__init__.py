@@ -98,4 +98,6 @@ def __getattr__(name: str) -> object:
     if name not in _LATE:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    return getattr(importlib.import_module(_LATE[name]), name)
+    found: object = getattr(importlib.import_module(_LATE[name]), name)
+    globals()[name] = found  # from now on it is an attribute like any other: span is looked up in every step
+    return found

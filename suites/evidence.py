@@ -51,12 +51,18 @@ def placement_proofs(
 
 
 def onednn_proofs(variant: Variant, operations: Sequence[Operation]) -> Iterator[Proof]:
-    """Which library convolved: on a CPU, where there are convolutions at all."""
+    """Which library convolved: on a CPU, where there are convolutions at all.
+
+    Where oneDNN is allowed PyTorch still does small convolutions itself: its choice, which no label denies.
+    """
     convolved = [each for each in products(operations) if "convolution" in each.name]
     if variant.device != "cpu" or not convolved:
         return
     used = any("mkldnn" in each.name for each in operations)
-    yield Proof("oneDNN convolutions", "yes" if variant["onednn"] else "no", "yes" if used else "no")
+    if variant["onednn"] and not used:
+        yield Proof.seen("oneDNN convolutions", "none, by PyTorch's choice")
+    else:
+        yield Proof("oneDNN convolutions", "yes" if variant["onednn"] else "no", "yes" if used else "no")
 
 
 def cudnn_proofs(variant: Variant, operations: Sequence[Operation]) -> Iterator[Proof]:

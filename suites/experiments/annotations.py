@@ -23,6 +23,8 @@ ANNOTATED = "annotated"
 _MODULE = "suites.experiments.annotations"  # by name, since another process imports it
 _WORKLOADS = {"training": training, "inference": inference}
 _CALLS, _REPEATS = 20_000, 9
+#: In a wave, at most: the whole budget goes into two cases.
+_ROUNDS = 2000
 
 
 def build_training(variant: bench.Variant, *, data: str, model: str | None, shape: str, classes: int) -> bench.Step:
@@ -113,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise bench.UsageError(msg)
         for name, seconds in span_costs().items():
             print(f"a span, {name}: {seconds * 1e9:.0f} ns")
-        comparison, verdict = measured(options.case, bench.Plan(budget_s=options.budget, power="off"))
+        comparison, verdict = measured(options.case, bench.Plan(budget_s=options.budget, rounds=_ROUNDS, power="off"))
     except bench.BenchError as error:
         print(f"suites.experiments.annotations: {error}", file=sys.stderr)
         return 2

@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         both = pair(cases(bench.Options())[0], 0, 0)
         bench.prepare(both, bench.Plan())
-        plan = bench.Plan(budget_s=options.seconds, block_s=options.block, rounds=1000, power="off")
+        plan = bench.Plan(budget_s=options.seconds, block_s=options.block, rounds=2000, power="off")
         with tempfile.TemporaryDirectory() as caches:
             measurement = bench.GroupMeasurement(both, plan, Path(caches), hire=watched(sampler))
             measurement.run()
