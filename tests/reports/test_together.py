@@ -124,3 +124,5 @@ def test_the_verbs_take_several_runs(
     assert sorted(path.name for path in tmp_path.glob("report.*")) == ["report.html", "report.md"]
     assert report([*places, "--short", "x.md"]) == 2
     assert "--short is made of a single run" in capsys.readouterr().err
+    assert show([*places, "--between", "cpu-fp32", "cpu-amp_bf16"]) == 2
+    assert "name one run" in capsys.readouterr().err
