@@ -39,7 +39,7 @@ from bench.workers.messages import (
 from bench.workers.step import Step
 
 #: Where compilers keep what they made; in the first wave these folders are empty, so that cold means cold.
-_CACHE_VARIABLES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "JOULEMARK_CASE_CACHE")
+CACHE_VARIABLES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "JOULEMARK_CASE_CACHE")
 _DETAIL_LINES = 12
 
 
@@ -84,8 +84,7 @@ class CaseRunner:
     def _build(self, request: Build) -> Built:
         variant, workload = request.case.variant, request.case.workload
         pinned = self._own_process and limits.pin(request.cpus)
-        if request.caches is not None:
-            os.environ.update({name: str(Path(request.caches) / name.lower()) for name in _CACHE_VARIABLES})
+        _use_caches(request)
         if self._own_process and variant.device == "cpu":
             limits.bound_memory()
         build = find(workload.build, request.source)
@@ -155,6 +154,7 @@ class CaseRunner:
     def _settle(self) -> None:
         """Make this case's settings again in a process where another case's may have come in between."""
         if not self._own_process and self._request is not None:
+            _use_caches(self._request)
             settings.apply(self._request.case.variant, self._request.seed)
 
     def _shown(self, phase: str) -> AbstractContextManager[None]:
@@ -225,6 +225,11 @@ def _load_file(module_name: str, source: str) -> Any:
     sys.modules[module_name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _use_caches(request: Build) -> None:
+    if request.caches is not None:
+        os.environ.update({name: str(Path(request.caches) / name.lower()) for name in CACHE_VARIABLES})
 
 
 @contextmanager

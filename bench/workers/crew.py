@@ -17,7 +17,7 @@ import msgspec
 
 from bench.errors import MeasurementError, UnavailableError, UsageError
 from bench.instruments.nvtx import profiler
-from bench.workers.case_runner import CaseRunner
+from bench.workers.case_runner import CACHE_VARIABLES, CaseRunner
 from bench.workers.channel import Channel, ChannelClosedError
 from bench.workers.messages import Finish, Reply, Request, Trouble
 from bench.workers.nest import Born, Ended, Orders
@@ -233,13 +233,22 @@ class ProcessWorker:
 
 
 class LocalCrew:
-    """Workers in the conductor's own process: for debugging and profiling. Figures so made are marked."""
+    """Workers in the conductor's own process: for debugging and profiling. Figures so made are marked.
+
+    What they are told of caches is taken back when they are closed: it would give the next one the files of this one.
+    """
 
     def __init__(self, count: int) -> None:
         self.workers = [LocalWorker() for _ in range(count)]
+        self._found = {name: os.environ.get(name) for name in CACHE_VARIABLES}
 
     def close(self) -> None:
         self.workers.clear()
+        for name, value in self._found.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 class LocalWorker:

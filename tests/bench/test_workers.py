@@ -179,6 +179,15 @@ def test_a_preparer_runs_once_for_all_cases_of_a_workload() -> None:
     assert hired == ["fork_server"]
 
 
+def test_workers_in_this_process_leave_its_environment_as_it_was(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("TRITON_CACHE_DIR", "mine")
+    monkeypatch.delenv("JOULEMARK_CASE_CACHE", raising=False)
+    before = dict(os.environ)
+    measurement = GroupMeasurement([workloads.case()], Plan(waves=1, rounds=1, start="in_process"), tmp_path)
+    measurement.run()
+    assert dict(os.environ) == before | {"PYTEST_CURRENT_TEST": os.environ["PYTEST_CURRENT_TEST"]}
+
+
 def test_in_process_figures_say_so(tmp_path: Path) -> None:
     measurement = GroupMeasurement([workloads.case()], Plan(waves=1, rounds=2, start="in_process"), tmp_path)
     measurement.run()

@@ -282,7 +282,7 @@ def test_a_self_check_measures_the_baseline_once_more_and_says_what_is_noise(pyt
         "fp32-threads1-length10]~1",
     ]
     assert run.self_check is not None
-    assert run.self_check.switch_s > 0
+    assert run.self_check.switch_s >= 0  # what is left of it when a round trip is taken off
     assert run.self_check.round_trip_s > 0
     assert run.self_check.empty[0].host_s < 1e-3
 
