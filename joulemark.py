@@ -36,6 +36,7 @@ PLUGINS = ("bench.plugin", "reports.plugin")
 VERBS = {
     "run": ("joulemark:run", "measure the installed suites, or those at the paths named first"),
     "nsys": ("joulemark:nsys", "capture one case with Nsight Systems, or read in a capture"),
+    "recover": ("bench.recover:main", "make a readable run of one that was broken off"),
     "doctor": ("bench.doctor:main", "say what this machine can do, and what to install or switch on"),
     "show": ("reports.cli:show", "print the tables of a stored run, or of several side by side"),
     "compare": ("reports.cli:compare", "compare two stored runs, and fail on what grew too much"),

@@ -38,16 +38,18 @@ if TYPE_CHECKING:
     from bench.instruments.nvtx import annotated
     from bench.instruments.spans import span
     from bench.instruments.stopwatch import HostStopwatch
-    from bench.measurement import GroupMeasurement, Progress, prepare
+    from bench.measurement import GroupMeasurement
+    from bench.preparing import prepare
+    from bench.surroundings import Progress
 
 #: Public names that bring the instruments with them: loaded when asked for, so that reading a run stays quick.
 _LATE = {
     "GroupMeasurement": "bench.measurement",
     "HostStopwatch": "bench.instruments.stopwatch",
-    "Progress": "bench.measurement",
+    "Progress": "bench.surroundings",
     "annotated": "bench.instruments.nvtx",
     "energy_window": "bench.energy",
-    "prepare": "bench.measurement",
+    "prepare": "bench.preparing",
     "span": "bench.instruments.spans",
 }
 

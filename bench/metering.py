@@ -41,8 +41,11 @@ class Meter(Protocol):
     def employ(self, pid: int | None) -> None:
         """Note that a process is ours, so that it is no stranger on a GPU."""
 
+    def piece(self) -> PowerLog:
+        """What was read since the piece before."""
+
     def stop(self) -> PowerLog:
-        """End for good; all that was read."""
+        """End for good; the last piece."""
 
 
 class SampledMeter:
@@ -59,6 +62,7 @@ class SampledMeter:
         self._clock = clock
         self._sleep = sleep
         self._pids: set[int] = set()
+        self._given: PowerLog | None = None  # all that is in the pieces so far
 
     @property
     def measures(self) -> bool:
@@ -82,6 +86,11 @@ class SampledMeter:
         if pid is not None:
             self._pids.add(pid)
 
+    def piece(self) -> PowerLog:
+        log = self._sampler.log(self._pids)
+        piece, self._given = log.since(self._given), log
+        return piece
+
     def stop(self) -> PowerLog:
         self._sampler.stop()
-        return self._sampler.log(self._pids)
+        return self.piece()

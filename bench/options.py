@@ -42,6 +42,9 @@ class Options:
     against: Path | None = None  # the run that this one is compared with
     fail_on: tuple[Gate, ...] = ()
     case: str | None = None  # the only one to be measured; None for all that are selected
+    resume: Path | None = None  # the folder of a run that was broken off, to be gone on with
+    resumed_cases: tuple[str, ...] = ()  # the names of its cases
+    time_limit_s: float | None = None  # of the session: what was measured by then is reported
 
 
 #: How often the baseline of each group is measured once more, by the kind of self-check.
@@ -76,6 +79,14 @@ def _seconds(text: str) -> float:
     if not (math.isfinite(seconds) and seconds > 0):
         raise ValueError
     return seconds
+
+
+def _length(text: str) -> float:
+    """Seconds of "90", "90s", "5min" or "2h"."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|h|)", text.strip())
+    if match is None:
+        raise ValueError
+    return _seconds(match[1]) * {"min": 60.0, "h": 3600.0}.get(match[2], 1.0)
 
 
 def _fraction(text: str) -> float:
@@ -183,10 +194,23 @@ _PLAN_OPTIONS: Mapping[str, _Option] = {
     "profile": _Option(
         _switch, "true or false", "record a few steps of each case with PyTorch's profiler (budget apart)", flag=True
     ),
+    "case-limit": _Option(
+        _length,
+        "a length of time, like 300, 5min or 1h",
+        "a case fails if its set-up, or one block of it, takes longer (default 10min for set-up, 2min for a block)",
+    ),
     "start": _Option(_start, "one of " + ", ".join(WORKER_STARTS), "how workers are started (default fork_server)"),
 }
 _SUITE_OPTIONS: Mapping[str, _Option] = {
     "case": _Option(str, "a case's name", "measure this case alone, by its full name: inference[cpu-fp32]"),
+    "resume": _Option(
+        Path,
+        "the folder of a run",
+        "go on with a run that was broken off: its finished waves are kept",
+    ),
+    "time-limit": _Option(
+        _length, "a length of time, like 300, 5min or 2h", "stop after so long, and report what was measured by then"
+    ),
     "out": _Option(Path, "a folder", "folder for runs and reports (default out/)"),
     "data": _Option(
         str, "a data set", "digits, mnist, medmnist:NAME or synthetic:CxHxW for the shipped suites (default digits)"
@@ -215,7 +239,14 @@ _REPEATED: Mapping[str, str] = {
 }
 _FULL = "measure all sensible combinations of settings; give it a larger --bench-budget"
 #: Options whose name on the command line is not that of the field.
-_FIELDS = {"budget": "budget_s", "input": "input_shape", "self-check": "self_check", "fail-on": "fail_on"}
+_FIELDS = {
+    "budget": "budget_s",
+    "case-limit": "case_limit_s",
+    "fail-on": "fail_on",
+    "input": "input_shape",
+    "self-check": "self_check",
+    "time-limit": "time_limit_s",
+}
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -253,19 +284,33 @@ def read_options(config: pytest.Config) -> Options:
     plan_fields = {_FIELDS.get(name, name) for name in _PLAN_OPTIONS}
     plan_values = {name: value for name, value in values.items() if name in plan_fields}
     plan_values.update(plan_values.pop("tolerance", {}))
-    plan_values.setdefault("seed", random.SystemRandom().randrange(2**31))
+    if (limit_s := plan_values.pop("case_limit_s", None)) is not None:
+        plan_values.update(build_limit_s=limit_s, block_limit_s=limit_s)
     rest = {name: value for name, value in values.items() if name not in plan_fields}
     if "fail_on" in rest and "against" not in rest:
         msg = "--bench-fail-on compares with a stored run; name it with --bench-against=RUN"
         raise UsageError(msg)
     folders = (config.invocation_params.dir, config.rootpath)
     return Options(
-        plan=Plan(**plan_values),
+        plan=_plan(plan_values, rest),
         axes=parse_axes(_repeated(config, settings, "axis")),
         full=_full(config, settings),
         backends=tuple(_backend(where, text, folders) for where, text in _repeated(config, settings, "backend")),
         **rest,
     )
+
+
+def _plan(values: dict[str, Any], rest: dict[str, Any]) -> Plan:
+    """The plan of these values, or of the run that is to be resumed, whose self-check is then repeated too."""
+    if "resume" not in rest:
+        return Plan(**{"seed": random.SystemRandom().randrange(2**31), **values})
+    from bench.resuming import planned
+
+    plan, opened = planned(rest["resume"], values)
+    rest["resumed_cases"] = tuple(opened.cases)
+    copies = 0 if opened.self_check is None else opened.self_check.copies
+    rest["self_check"] = next((kind for kind, count in COPIES.items() if count == copies), None)
+    return plan
 
 
 def _repeated(config: pytest.Config, settings: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ from _pytest.skipping import evaluate_skip_marks  # no public way to ask whether
 
 import bench
 from bench import hooks
+from bench.analysis.settings import environment_differences
 from bench.bridge import Replay, mend_params
 from bench.errors import BenchError, UnavailableError, UsageError
 from bench.forecast import forecast_s
@@ -27,6 +28,7 @@ from bench.options import COPIES, OPTIONS, Options, add_options, read_options
 from bench.records import Case, Plan, Run, Skip, Trial
 from bench.selection import Selection, declared
 from bench.session import Session
+from bench.signals import ended_by_signals, ended_with
 
 SESSION = pytest.StashKey[Session]()
 _BASE = pytest.StashKey[Base]()
@@ -90,13 +92,14 @@ def _once(session: Session, case: Case, benchmark: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect all but the one case that ``--bench-case`` names."""
-    wanted = _options(config).case
-    if wanted is None:
+    """Deselect all but the one case that ``--bench-case`` names, or those of the run that is resumed."""
+    options = _options(config)
+    wanted, of_run = options.case, options.resumed_cases
+    if wanted is None and not of_run:
         return
     named = {item: case.name for item in items if (case := _case_of(item)) is not None}
-    kept = [item for item in items if named.get(item) == wanted]
-    if not kept:
+    kept = [item for item in items if named.get(item) in (of_run or (wanted,))]
+    if wanted is not None and not kept:
         near = difflib.get_close_matches(wanted, named.values(), 3, 0.3)
         there = f"there are {', '.join(near)}" if near else "no case was collected at all"
         msg = f"--bench-case {wanted}: no such case; {there}"
@@ -108,6 +111,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     """Before the first test: find the cases, check and prepare everything, say what will be done."""
+    with ended_by_signals():
+        _get_ready(session)
+        return (yield)
+
+
+def _get_ready(session: pytest.Session) -> None:
     config = session.config
     if (refusal := declared(config).refusal) is not None:
         raise pytest.UsageError(refusal)
@@ -120,13 +129,13 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
             if any(measuring.selected):
                 _announce(config, measuring)
             if any(measuring.selected) and not only_collect:
-                _say(config, ["preparing data and models; what takes long is kept for the next run"])
-                measuring.get_ready()
                 if measuring.options.against is not None:  # before the new run lies in the same folder
                     config.stash[_BASE] = Base.at(measuring.options.against)
+                _say(config, ["preparing data and models; what takes long is kept for the next run"])
+                measuring.get_ready()
+                _say(config, [*_resumed(measuring), *_rivals(measuring.rivals)])
         except BenchError as error:
             raise pytest.UsageError(str(error)) from error
-    return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -159,6 +168,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if measuring is None:
         return
     run = measuring.finish()
+    if (status := ended_with()) is not None:
+        session.exitstatus = status
     if run is not None and measuring.path is not None:
         session.config.hook.pytest_joulemark_run_saved(
             run=run, path=measuring.path, config=session.config, prices=_options(session.config).prices
@@ -185,6 +196,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if measuring is not None and measuring.trouble is not None:
         terminalreporter.write_line(f"joulemark: {measuring.trouble}", red=True)
         terminalreporter.write_line(f"joulemark: the run was rescued to {measuring.path}", red=True)
+    if measuring is not None and measuring.unfinished and measuring.run is not None and measuring.path is not None:
+        advice = f"not all was measured; go on with --bench-resume={measuring.path.parent} and the same options"
+        terminalreporter.write_line(f"joulemark: {advice}", yellow=True)
     gating, base = config.stash.get(_GATING, None), config.stash.get(_BASE, None)
     if gating is not None:
         terminalreporter.write_line(f"joulemark: {gating.line}", red=not gating.passed)
@@ -204,7 +218,9 @@ def _options(config: pytest.Config) -> Options:
 def _session(config: pytest.Config) -> Session:
     if SESSION not in config.stash:
         try:
-            config.stash[SESSION] = Session(_options(config), quiet=config.option.verbose < 0)
+            config.stash[SESSION] = Session(
+                _options(config), quiet=config.option.verbose < 0, command=config.invocation_params.args
+            )
         except UsageError as error:
             raise pytest.UsageError(str(error)) from error
     return config.stash[SESSION]
@@ -271,6 +287,20 @@ def _self_check(kind: str | None) -> Iterator[str]:
 def _attached(profiler: str | None) -> Iterator[str]:
     if profiler is not None:
         yield f"{profiler} is attached: it sees ranges, workers are spawned, and there will be no verdicts"
+
+
+def _resumed(measuring: Session) -> Iterator[str]:
+    told = measuring.resumed
+    if told is not None:
+        kept = _counted(told.kept_waves, "finished wave")
+        changes = len(environment_differences(told.environment, told.sittings[-1].environment))
+        machine = f"{_counted(changes, 'fact')} of the machine changed since" if changes else "the machine is the same"
+        yield f"going on with {told.opened.id}: {kept} kept, the rest is measured now; {machine}"
+
+
+def _rivals(number: int) -> Iterator[str]:
+    if number:
+        yield f"{_counted(number, 'other run')} of Joulemark on this machine now: figures of both will suffer"
 
 
 def _impossible(skips: Sequence[Skip]) -> Iterator[str]:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bench.measurement import Progress, Silence
 from bench.records import Case, Plan
+from bench.surroundings import Progress, Silence
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Display

@@ -5,45 +5,64 @@ from __future__ import annotations
 import datetime
 import secrets
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import storage
-from bench.errors import MeasurementError, StorageError, UnavailableError, UsageError
+from bench.entries import Anchor, Closed, GroupOpened, Opened, Resumed
+from bench.errors import MeasurementError, UnavailableError, UsageError
 from bench.instruments import nvtx, probe
+from bench.instruments.clock import RunClock
 from bench.instruments.panel import open_panel, parse_power
-from bench.measurement import GroupMeasurement, Surroundings, group_name, prepare
+from bench.instruments.presence import Presence
+from bench.journal import Reading
+from bench.keeping import Keeper
+from bench.measurement import GroupMeasurement, group_name
 from bench.metering import SampledMeter
 from bench.options import COPIES, Options
 from bench.overheads import measure_overheads
+from bench.preparing import prepare
 from bench.progress import shown
-from bench.records import Case, Plan, Run, SelfCheck, Skip, Trial
+from bench.records import SCHEMA, Case, Plan, Run, SelfCheck, Skip, Trial
+from bench.recovery import GroupHistory, History
+from bench.resuming import check_cases, read_history
+from bench.surroundings import OutOfTimeError, Surroundings
+from bench.watching import HostWatchman
 
 
 class Session:
-    """Holds the run while it grows; written after each group, so that a later trouble cannot take it away."""
+    """Holds the run while it grows: every entry goes to the journal first, so that no trouble can take it away."""
 
-    def __init__(self, options: Options, *, quiet: bool = False) -> None:
+    def __init__(self, options: Options, *, quiet: bool = False, command: Sequence[str] = ()) -> None:
         self.profiler = nvtx.profiler()
         self.options = _followed(options) if self.profiler else options
-        self.path: Path | None = None  # of run.json, once there is one
-        self.trouble: str | None = None  # why it does not lie where it should
         self._quiet = quiet
-        self._begin = time.monotonic()
-        self._started = datetime.datetime.now(datetime.UTC)
-        self._id = f"{self._started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        self._run: Run | None = None
-        self._self_check: SelfCheck | None = None
+        self._command = tuple(command)
+        self._clock = RunClock()
+        self._begin_s = self._clock.now()
         self._groups: dict[object, list[Case]] = {}
         self._results: dict[Case, Trial | Skip] = {}
         self._caches = tempfile.TemporaryDirectory(prefix="joulemark-")
+        self._keeper: Keeper | None = None
+        self._presence: Presence | None = None
+        self._out_of_time = False
 
     @property
     def run(self) -> Run | None:
         """The run as far as it has come; None when nothing has been measured."""
-        return self._run
+        if self._keeper is None or not self._keeper.history.groups:
+            return None
+        return self._keeper.history.run()
+
+    @property
+    def path(self) -> Path | None:
+        """Of ``run.json``, once there is one."""
+        return None if self._keeper is None else self._keeper.path
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the run does not lie where it should."""
+        return None if self._keeper is None else self._keeper.trouble
 
     def select(self, cases: Sequence[Case]) -> None:
         """Take note of the cases that will be measured, and set aside those that this machine plainly cannot run.
@@ -77,24 +96,44 @@ class Session:
         """The cases that are known to be impossible on this machine."""
         return self._skips()
 
+    @property
+    def resumed(self) -> History | None:
+        """The history that this session goes on with; None where it began a run of its own."""
+        told = None if self._keeper is None else self._keeper.history
+        return told if told is not None and told.sittings else None
+
+    @property
+    def rivals(self) -> int:
+        """How many other runs are measuring on this machine now."""
+        return 0 if self._presence is None else self._presence.others()
+
     def get_ready(self) -> None:
         """Check everything that can be checked, and prepare data and weights, before the first measurement.
 
         Raises:
-            UsageError: an option cannot be meant, or the output folder cannot be written.
+            UsageError: an option cannot be meant, the output folder cannot be written, or the run that is to be
+                resumed is another one.
             MeasurementError: preparing failed.
         """
-        self._check_output()
+        if self.options.resume is None:
+            self._check_output()
         open_panel(parse_power(self.options.plan.power)).close()  # a GPU that is not there is said now
-        if self.options.self_check is not None:
-            devices = [group[0].variant.device for group in self._groups.values()]
-            self._self_check = measure_overheads(COPIES[self.options.self_check], devices, self.options.plan)
+        told = None
+        if self.options.resume is not None:
+            reading, told = read_history(self.options.resume)
+            check_cases(told, [*self._results, *(case for group in self._groups.values() for case in group)])
+        devices = [group[0].variant.device for group in self._groups.values()]
+        self._presence = Presence(devices)
+        self_check = None
+        if self.options.self_check is not None and told is None:
+            self_check = measure_overheads(COPIES[self.options.self_check], devices, self.options.plan)
         for group in self._groups.values():
             try:
                 prepare(group, self.options.plan)
             except UnavailableError as error:
                 for case in group:
                     self._results[case] = Skip(case, error.reason, error.fix)
+        self._keeper = self._begin(self_check) if told is None else self._go_on(told, reading)
 
     def result(self, case: Case) -> Trial | Skip:
         """What is known of a case; one that was not known at collection is measured now, by itself."""
@@ -118,20 +157,34 @@ class Session:
         cases = self._unmeasured(case)
         if not cases:
             return
-        title = group_name(case)
-        folder = Path(tempfile.mkdtemp(dir=self._caches.name))
-        plan = self.options.plan
-        meter = SampledMeter(open_panel(parse_power(plan.power)))
-        cases, plan = self._with_copies(cases, plan)
-        surroundings = Surroundings(self._id, self._folder(), self.profiler)
-        with shown(title, len(cases), plan, quiet=self._quiet) as progress:
+        if self._out_of_time:
+            self._results.update({each: self._too_late(each) for each in cases})
+            return
+        cases, plan = self._with_copies(cases, self.options.plan)
+        self._keeper = keeper = self._keeper or self._begin(None)
+        past = self._broken_off(cases, plan, keeper.history)
+        meter = SampledMeter(open_panel(parse_power(plan.power)), clock=self._clock.now)
+        if past is None:
+            keeper.note(GroupOpened(list(cases), plan))
+        with shown(group_name(case), len(cases), plan, quiet=self._quiet) as progress:
             measurement = GroupMeasurement(
-                cases, plan, folder, progress=progress, meter=meter, surroundings=surroundings
+                cases,
+                plan,
+                Path(tempfile.mkdtemp(dir=self._caches.name)),
+                progress=progress,
+                meter=meter,
+                watchman=HostWatchman(self._presence or Presence([case.variant.device])),
+                surroundings=self._surroundings(keeper),
+                record=keeper.note,
+                past=past.finished() if past is not None else (),
             )
             try:
                 measurement.run()
+            except OutOfTimeError:
+                self._out_of_time = True
             finally:
-                self._keep(measurement)
+                self._take(keeper.history.groups[-1])
+                keeper.save(keeper.history.run())
 
     def run_once(self, case: Case) -> None:
         """Build a case in a worker and take one step, for ``--benchmark-disable``; nothing is kept.
@@ -151,12 +204,100 @@ class Session:
                 msg = f"{case.name} failed in {trial.failure.phase}: {trial.failure.reason}"
                 raise MeasurementError(msg)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether something that was selected has not been measured, so that the run can be resumed."""
+        if self._keeper is None:
+            return False
+        broken_off = any(not told.whole for told in self._keeper.history.groups)
+        return broken_off or self._out_of_time or any(self._unmeasured(group[0]) for group in self._groups.values())
+
     def finish(self) -> Run | None:
-        """Write the run for the last time and return it; None when nothing was measured."""
-        if self._run is not None:
-            self._save(replace(self._run, skips=self._skips(), duration_s=time.monotonic() - self._begin))
+        """Write the run for the last time and return it; None when nothing was measured.
+
+        The journal of a run in which nothing is left to be measured goes: ``run.json`` has it all.
+        """
+        keeper, run = self._keeper, None
+        if keeper is not None:
+            told = keeper.history
+            duration_s = told.earlier_s + self._clock.now() - self._begin_s
+            known = [skip for skip in self._skips() if not any(skip.case in group.cases for group in told.groups)]
+            if self.unfinished:
+                told.skips = known  # of this session, and not of the run: whoever resumes it may have more luck
+            else:
+                keeper.note(Closed(duration_s, known))
+            if told.groups:
+                run = replace(told.run(), duration_s=duration_s)
+                keeper.save(run)
+            keeper.close(keep=self.unfinished and run is not None)
+        if self._presence is not None:
+            self._presence.leave()
         self._caches.cleanup()
-        return self._run
+        return run
+
+    def _begin(self, self_check: SelfCheck | None) -> Keeper:
+        """The keeper of a new run."""
+        started = datetime.datetime.now(datetime.UTC)
+        opened = Opened(
+            SCHEMA,
+            f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+            started.isoformat(timespec="seconds"),
+            probe.environment(),
+            self.options.plan,
+            self._anchor(),
+            self_check,
+            [case.name for group in self._groups.values() for case in group],
+            list(self._command),
+            list(self._skips()),
+        )
+        return Keeper.begin(self.options.out / opened.id, opened)
+
+    def _go_on(self, told: History, reading: Reading) -> Keeper:
+        """The keeper of a run that was broken off; what is whole in it has its results at once."""
+        self._clock = RunClock.following(told.anchor.clock_s, told.anchor.wall_s)
+        self._begin_s = self._clock.now()
+        started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        keeper = Keeper.resume(
+            told, reading, Resumed(started, probe.environment(), self._anchor(), list(self._skips()))
+        )
+        for group in told.groups:
+            if group.whole:
+                self._take(group)
+        return keeper
+
+    def _anchor(self) -> Anchor:
+        return Anchor(self._clock.now(), self._clock.wall())
+
+    def _surroundings(self, keeper: Keeper) -> Surroundings:
+        limit_s = self.options.time_limit_s
+        deadline_s = None if limit_s is None else self._begin_s + limit_s
+        return Surroundings(keeper.history.opened.id, keeper.folder, self.profiler, self._clock, deadline_s)
+
+    def _broken_off(self, cases: Sequence[Case], plan: Plan, told: History) -> GroupHistory | None:
+        """What an earlier sitting has measured of these cases.
+
+        Raises:
+            MeasurementError: it has measured others of their group.
+        """
+        last = told.groups[-1] if told.groups else None
+        if last is None or last.whole:
+            return None
+        if last.cases != tuple(cases) or last.plan != plan:
+            msg = f"{last.cases[0].name} and its group were broken off; no other group can be measured before them"
+            raise MeasurementError(msg)
+        return last
+
+    def _take(self, group: GroupHistory) -> None:
+        """The results of a group; a case that the time limit left without a sample has none."""
+        book = group.book()
+        self._results.update({skip.case: skip for skip in book.skips})
+        for trial in book.trials:
+            empty = self._out_of_time and trial.failure is None and not trial.samples
+            self._results[trial.case] = self._too_late(trial.case) if empty else trial
+
+    def _too_late(self, case: Case) -> Skip:
+        folder = self._keeper.folder if self._keeper is not None else self.options.out
+        return Skip(case, "the time limit of the run has passed", f"go on with --bench-resume={folder}")
 
     def _unmeasured(self, case: Case) -> list[Case]:
         return [member for member in self._groups.get(case.group, ()) if member not in self._results]
@@ -173,37 +314,8 @@ class Session:
         budget_s = plan.group_budget_s(len(cases)) * (1 if copies == 1 else (len(cases) + copies) / len(cases))
         return [*cases, *(replace(baseline, copy=n + 1) for n in range(copies))], replace(plan, budget_s=budget_s)
 
-    def _keep(self, measurement: GroupMeasurement) -> None:
-        trials, power = measurement.trials, measurement.power
-        self._results.update({trial.case: trial for trial in trials})
-        self._results.update({skip.case: skip for skip in measurement.skips})
-        run = self._run or self._new_run()
-        logs = (*run.power, *([power] if power is not None else []))
-        self._save(replace(run, trials=(*run.trials, *trials), skips=self._skips(), power=logs))
-
     def _skips(self) -> tuple[Skip, ...]:
         return tuple(result for result in self._results.values() if isinstance(result, Skip) and not result.case.copy)
-
-    def _new_run(self) -> Run:
-        return Run(
-            id=self._id,
-            started=self._started.isoformat(timespec="seconds"),
-            environment=probe.environment(),
-            plan=self.options.plan,
-            self_check=self._self_check,
-        )
-
-    def _save(self, run: Run) -> None:
-        """Save where the user wants it; if that has become impossible, in a temporary folder rather than nowhere."""
-        self._run = run
-        try:
-            self.path = storage.save(run, self._folder())
-        except StorageError as error:
-            self.trouble = str(error)
-            self.path = storage.save(run, Path(tempfile.mkdtemp(prefix="joulemark-rescued-")))
-
-    def _folder(self) -> Path:
-        return self.path.parent if self.path else self.options.out / self._id
 
     def _check_output(self) -> None:
         out = self.options.out

@@ -4,7 +4,7 @@ Schema history (a run is read by any Joulemark that knows its schema):
 
 1   first: environment, plan, trials with lives, samples, proofs and caveats, skips, logs of power. A sample is an
     array in the order of :class:`bench.records.Sample`'s fields, a reading of a sensor likewise. Added since, absent in
-    older runs: phases and profile of a trial, captures of a run.
+    older runs: phases and profile of a trial, captures and sittings of a run.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from bench.errors import BenchError, StorageError
 from bench.records import SCHEMA, Run
 
 FILE_NAME = "run.json"
+#: While a run is measured, and as long as something of it is missing (:mod:`bench.journal`).
+JOURNAL_NAME = "journal.jsonl"
 #: A run of 50 cases with 6 waves of 100 blocks is about 20 MB; nothing honest is this large.
 MAX_BYTES = 512 * 2**20
 
@@ -118,7 +120,9 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         if not path.is_file():
-            msg = f"{path} is not there; name a run folder or its {FILE_NAME}"
+            broken_off = (path.parent / JOURNAL_NAME).is_file()
+            advice = f"the run was broken off: joulemark recover {path.parent}" if broken_off else "name a run folder"
+            msg = f"{path} is not there; {advice}{'' if broken_off else f' or its {FILE_NAME}'}"
             raise StorageError(msg)
         if path.stat().st_size > MAX_BYTES:
             msg = f"{path} is larger than {MAX_BYTES >> 20} MiB, which no run is; it is not read"

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from bench.analysis import Change, Gate, GateResult, Metric, RunComparison, Verdict, judge_gates, passed
 from bench.analysis.between_runs import Unmatched, Why
-from bench.analysis.settings import Difference, Value
 from bench.records import Trial
-from bench.units import quantity
 from reports.figures import DASH, Bounds, Scale, column_scale, percent, ratio_scale
+from reports.settings import fact_said, value_said
 from reports.tables import Align, Cell, Column, Line, Role, Table
 from reports.text import counted, listed, one_line
 from reports.wording import of_failure, of_strike
@@ -73,17 +72,6 @@ _WHY: Mapping[Why, str] = {
     Why.SKIPPED: "skipped in the new run",
     Why.OTHER_WORKLOAD: "not comparable",
     Why.UNSOUND_IN_BASE: "failed or struck out in the base",
-}
-#: What a field of the environment or the plan is called.
-_NAMES: Mapping[str, str] = {
-    "cpu": "processor",
-    "cores_usable": "cores usable",
-    "memory_bytes": "memory",
-    "cpu_governor": "frequency governor",
-    "gpu_driver": "GPU driver",
-    "python": "Python",
-    "power_limit_w": "power limit",
-    "uuid": "identity",
 }
 
 
@@ -177,31 +165,13 @@ def _why(unmatched: Unmatched) -> str:
 
 
 def _differing(comparison: RunComparison) -> Table:
-    rows = ((_fact(one), _value(one, one.base), _value(one, one.new)) for one in comparison.differences)
+    rows = ((fact_said(one), value_said(one, one.base), value_said(one, one.new)) for one in comparison.differences)
     return _plain("What else differs", ("what", "base", "new"), rows)
 
 
 def _plain(title: str, headings: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Table:
     columns = tuple(Column("case" if not number else heading, heading) for number, heading in enumerate(headings))
     return Table(title, columns, tuple(Line(tuple(Cell(one_line(text)) for text in row)) for row in rows))
-
-
-def _fact(difference: Difference) -> str:
-    name = _NAMES.get(difference.name, difference.name if difference.of == "package" else _spaced(difference.name))
-    return name if difference.of in ("", "package") else f"{difference.of}: {name}"
-
-
-def _spaced(name: str) -> str:
-    return name.removesuffix("_s").removesuffix("_w").replace("_", " ")
-
-
-def _value(difference: Difference, value: Value) -> str:
-    if value is None:
-        return DASH
-    unit = {"_bytes": "B", "_s": "s", "_w": "W"}.get(f"_{difference.name.rpartition('_')[2]}")
-    if unit is not None and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return quantity(value, unit)
-    return one_line(value)
 
 
 def _sentences(comparison: RunComparison) -> Iterator[str]:

@@ -6,6 +6,7 @@ import datetime
 from dataclasses import dataclass, replace
 
 from bench.analysis import Group, Verdict, summarise
+from bench.analysis.settings import environment_differences
 from bench.records import Run
 from bench.records.power import PowerLog
 from bench.records.prices import PriceBook
@@ -17,6 +18,7 @@ from reports.money import Money, accounts_of, money_of, money_said, price_table
 from reports.places import place_tables
 from reports.profile import capture_tables, time_tables
 from reports.self_check import noise_said, self_check_table
+from reports.settings import change_said
 from reports.summary import Headline, headline, summarised, titles
 from reports.tables import Table, failure_table, group_table, skip_table
 from reports.text import one_line
@@ -126,7 +128,18 @@ def _facts(run: Run) -> tuple[tuple[str, str], ...]:
         ("took", duration(run.duration_s) if run.duration_s is not None else "not finished"),
         ("machine", ", ".join(machine)),
         ("memory", quantity(run.environment.memory_bytes, "B")),
+        *(("resumed", _resumed(run, index)) for index in range(len(run.sittings))),
     )
+
+
+def _resumed(run: Run, index: int) -> str:
+    """When a sitting began, where in the run, and whether the machine was another one by then."""
+    sitting = run.sittings[index]
+    before = run.sittings[index - 1].environment if index else run.environment
+    changes = [change_said(change) for change in environment_differences(before, sitting.environment)]
+    where = "" if sitting.group is None else f", in wave {sitting.wave + 1} of the group of {one_line(sitting.group)}"
+    machine = f"changed meanwhile: {'; '.join(changes)}" if changes else "on the same machine"
+    return f"{_date(sitting.started)}{where}; {machine}"
 
 
 def _date(started: str) -> str:

@@ -63,6 +63,22 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "the run was interrupted after {waves} of {planned} planned",
         "Measure again and let the run end by itself.",
     ),
+    CaveatKind.OUT_OF_TIME: Wording(
+        "out of time",
+        "the time limit of the run ended it after {waves} of {planned} planned",
+        "Go on with it (--bench-resume), or allow more time (--bench-time-limit).",
+    ),
+    CaveatKind.BUSY_HOST: Wording(
+        "shared",
+        "other programs were busy on up to {others} of the {cores} cores that were used, and a hypervisor gave away "
+        "{stolen}, in waves {named}",
+        "End the other work, or measure at a quieter hour; a small difference may be theirs.",
+    ),
+    CaveatKind.ANOTHER_RUN: Wording(
+        "another run",
+        "{runs} other of Joulemark measured on this machine at the same time",
+        "Measure one run after the other.",
+    ),
     CaveatKind.CUT_TO_BUDGET: Wording(
         "cut to budget",
         "the time allowed ended after {rounds} of {planned} planned",
@@ -261,7 +277,7 @@ class _Figures(dict[str, str]):
 
 def _said(name: str, value: float | str) -> str:
     """One figure of a caveat as text; what it is follows from its name."""
-    if name in ("waves", "rounds", "blocks"):
+    if name in ("waves", "rounds", "blocks", "runs"):
         return counted(value, name[:-1])
     if isinstance(value, str):
         return DASH if value == "none" else one_line(value)

@@ -20,7 +20,24 @@ OURS = ("bench", "joulemark", "reports", "suites", "tests")
 
 _GROUND = ("bench.units", "bench.errors")
 _FACTS = (*_GROUND, "bench.records")
-_WORKS = ("bench.workers", "bench.measurement", "bench.metering", "bench.profiling", "bench.storage", "bench.skim")
+_WORKS = (
+    "bench.dossier",
+    "bench.entries",
+    "bench.journal",
+    "bench.keeping",
+    "bench.measurement",
+    "bench.metering",
+    "bench.pacing",
+    "bench.preparing",
+    "bench.profiling",
+    "bench.recovery",
+    "bench.shaping",
+    "bench.skim",
+    "bench.storage",
+    "bench.surroundings",
+    "bench.watching",
+    "bench.workers",
+)
 
 #: What each room may import of ours, the longest name first that fits; a name stands for all below it.
 LAYERS: dict[str, tuple[str, ...]] = {

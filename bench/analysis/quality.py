@@ -9,11 +9,20 @@ from bench.analysis.comparison import Comparison
 from bench.analysis.correctness import Judgement, is_known, worst_of_each
 from bench.analysis.estimates import wave_seconds
 from bench.records import Caveat, CaveatKind, Plan, Trial
+from bench.records.power import HostLoad
 
 #: Two modes: the widest gap between sorted waves is this large (as a logarithm) ...
 _MODE_GAP = 0.03
 #: ... and so many times the spread inside either cluster.
 _MODE_CONTRAST = 4.0
+
+#: Others are worth a word when they take, or a hypervisor gives away, so much of the cores we may use.
+_DISTURBED = 0.05
+
+
+def is_disturbed(load: HostLoad) -> bool:
+    """Whether others took enough of our cores during a wave for its rows to say so."""
+    return max(load.others_cores, load.stolen_cores) >= _DISTURBED * load.cores
 
 
 def caveats(trial: Trial, comparison: Comparison | None, plan: Plan) -> tuple[Caveat, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
-from bench.records import Run
+from bench.records import Environment, Run
 
 Value = str | int | float | bool | None
+_Key = tuple[str, str]  # whose, and which
 #: Facts of the environment that can change a figure; load is a state and no setting.
 _FACTS = ("cpu", "cores_usable", "memory_bytes", "system", "python", "cpu_governor", "gpu_driver")
 
@@ -24,20 +25,31 @@ class Difference:
 
 def differences(base: Run, new: Run) -> tuple[Difference, ...]:
     """The facts that differ, in a fixed order."""
-    before, after = dict(_facts(base)), dict(_facts(new))
+    return _differences(dict(_facts(base)), dict(_facts(new)))
+
+
+def environment_differences(base: Environment, new: Environment) -> tuple[Difference, ...]:
+    """What differs between a machine and its software at two times, in a fixed order."""
+    return _differences(dict(_surroundings(base)), dict(_surroundings(new)))
+
+
+def _differences(before: Mapping[_Key, Value], after: Mapping[_Key, Value]) -> tuple[Difference, ...]:
     keys = dict.fromkeys((*before, *after))
     return tuple(Difference(*key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key))
 
 
-def _facts(run: Run) -> Iterator[tuple[tuple[str, str], Value]]:
-    e = run.environment
+def _surroundings(e: Environment) -> Iterator[tuple[_Key, Value]]:
     yield from ((("", name), getattr(e, name)) for name in _FACTS)
     for gpu in e.gpus:
         for name in ("name", "uuid", "memory_bytes", "power_limit_w"):
             yield (f"GPU {gpu.index}", name), getattr(gpu, name)
+    yield from ((("package", name), version) for name, version in e.packages)
+
+
+def _facts(run: Run) -> Iterator[tuple[_Key, Value]]:
+    yield from _surroundings(run.environment)
     for board in _boards(run).values():
         yield (f"GPU {board[0]}", "persistence"), board[1]
-    yield from ((("package", name), version) for name, version in e.packages)
     names = (field.name for field in fields(run.plan) if field.name != "seed")
     yield from ((("plan", name), getattr(run.plan, name)) for name in names)
 

@@ -4,7 +4,7 @@ from bench.records.check import Check, CheckKind
 from bench.records.environment import Environment, Gpu
 from bench.records.plan import Plan
 from bench.records.profile import Capture, DeviceWork, Hotspot, PhaseBlock, Profile, RangeTime, SpotKind
-from bench.records.run import SCHEMA, Run
+from bench.records.run import SCHEMA, Run, Sitting
 from bench.records.self_check import EmptyStep, SelfCheck
 from bench.records.trial import Caveat, CaveatKind, Failure, Life, Proof, Sample, SampleKind, Skip, Trial
 from bench.records.variant import AXES, AxisValue, Variant, expand
@@ -37,6 +37,7 @@ __all__ = [
     "SampleKind",
     "Scalar",
     "SelfCheck",
+    "Sitting",
     "Skip",
     "SpotKind",
     "Trial",

@@ -12,8 +12,10 @@ of it belongs to which block follows from the times alone::
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
-from typing import NamedTuple
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
 
 
 class Part(enum.Enum):
@@ -85,6 +87,29 @@ class PowerTrace:
     readings: tuple[Reading, ...] = ()
     troubles: tuple[Trouble, ...] = ()
 
+    @property
+    def origin(self) -> tuple[Component, str]:
+        """What tells traces of one log apart: component and source."""
+        return self.component, self.source
+
+    def after(self, time_s: float) -> PowerTrace:
+        """The same with those readings only that appeared later than this."""
+        return replace(self, readings=tuple(reading for reading in self.readings if reading.at_s > time_s))
+
+    def continued(self, more: PowerTrace) -> PowerTrace:
+        """The same with further readings. A counter that has begun anew meanwhile goes on from where it stood."""
+        readings, further = self.readings, more.readings
+        if self.unit == "J" and readings and further and further[0].value < readings[-1].value:
+            base = readings[-1].value - further[0].value
+            further = tuple(reading._replace(value=round(reading.value + base, 6)) for reading in further)
+        return replace(
+            more,
+            period_s=more.period_s or self.period_s,
+            late_s=max(self.late_s, more.late_s),
+            readings=(*readings, *further),
+            troubles=_latest((*self.troubles, *more.troubles)),
+        )
+
 
 class Unread(NamedTuple):
     """A component that could not be read, so that nothing looks cheap because nothing measured it."""
@@ -130,6 +155,18 @@ class HostState(NamedTuple):
 
     at_s: float
     busy_cores: float
+
+
+class HostLoad(NamedTuple):
+    """What others did on the cores we may use, over the rounds of a wave; what is stolen, a hypervisor gave away."""
+
+    seconds: float
+    cores: int  # usable
+    others_cores: float
+    stolen_cores: float
+
+
+_State = TypeVar("_State", GpuState, HostState)
 
 
 class SpanKind(enum.Enum):
@@ -191,3 +228,59 @@ class PowerLog:
     def components(self) -> tuple[Component, ...]:
         """What has a reading of its own: the same for all rows of a group."""
         return tuple(dict.fromkeys(trace.component for trace in self.traces))
+
+    def since(self, earlier: PowerLog | None) -> PowerLog:
+        """What this log has that an earlier one of the same sampler did not; with what is the same in both."""
+        if earlier is None:
+            return self
+        last = {trace.origin: trace.readings[-1].at_s for trace in earlier.traces if trace.readings}
+        return replace(
+            self,
+            start_s=earlier.stop_s,
+            traces=tuple(trace.after(last.get(trace.origin, -math.inf)) for trace in self.traces),
+            states=_later(self.states, earlier.states),
+            host=_later(self.host, earlier.host),
+            spans=self.spans[len(earlier.spans) :],
+        )
+
+
+def joined(logs: Iterable[PowerLog]) -> PowerLog | None:
+    """Logs of one group, each begun after the one before, as one; None where there is none.
+
+    Nothing is computed across the gap between two of them, as it is between two sittings of a run.
+    """
+    whole: PowerLog | None = None
+    for log in logs:
+        whole = log if whole is None else _appended(whole, log)
+    return whole
+
+
+def _appended(log: PowerLog, more: PowerLog) -> PowerLog:
+    traces = {trace.origin: trace for trace in log.traces}
+    for trace in more.traces:
+        known = traces.get(trace.origin)
+        traces[trace.origin] = trace if known is None else known.continued(trace)
+    return PowerLog(
+        start_s=log.start_s,
+        stop_s=more.stop_s,
+        traces=tuple(traces.values()),
+        unread=tuple(dict.fromkeys((*log.unread, *more.unread))),
+        boards=tuple({board.uuid: board for board in (*log.boards, *more.boards)}.values()),
+        devices=tuple(dict.fromkeys((*log.devices, *more.devices))),
+        states=(*log.states, *more.states),
+        host=(*log.host, *more.host),
+        spans=(*log.spans, *more.spans),
+        before=tuple(dict.fromkeys((*log.before, *more.before))),
+        ours=tuple(sorted({*log.ours, *more.ours})),
+        cost=more.cost or log.cost,
+        troubles=_latest((*log.troubles, *more.troubles)),
+    )
+
+
+def _latest(troubles: Iterable[Trouble]) -> tuple[Trouble, ...]:
+    """Each trouble once, with what was counted last."""
+    return tuple({(one.kind, one.at_s, one.reason): one for one in troubles}.values())
+
+
+def _later(states: tuple[_State, ...], known: tuple[_State, ...]) -> tuple[_State, ...]:
+    return tuple(state for state in states if not known or state.at_s > known[-1].at_s)

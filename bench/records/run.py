@@ -18,6 +18,16 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
+class Sitting:
+    """A further stretch of a run that was broken off and resumed; of its group and wave, all before was kept."""
+
+    started: str  # ISO 8601, UTC
+    environment: Environment
+    group: str | None = None  # the name of its baseline; None where it began with a group of its own
+    wave: int = 0
+
+
+@dataclass(frozen=True)
 class Run:
     """Everything one session measured; raw facts only."""
 
@@ -31,6 +41,7 @@ class Run:
     captures: tuple[Capture, ...] = ()  # of Nsight Systems, read in afterwards
     duration_s: float | None = None  # None while the run is still going on
     self_check: SelfCheck | None = None  # None where none was asked for
+    sittings: tuple[Sitting, ...] = ()  # after the first, where it was resumed
     schema: int = SCHEMA
 
     def groups(self) -> dict[tuple[Workload, str], tuple[Trial, ...]]:

@@ -12,8 +12,9 @@ from bench.analysis import judge_checks
 from bench.analysis.correctness import is_right
 from bench.analysis.stopping import affordable_rounds
 from bench.errors import MeasurementError
-from bench.measurement import GroupMeasurement, shape_block, shape_latency_block
+from bench.measurement import GroupMeasurement
 from bench.records import CaveatKind, SampleKind, Trial
+from bench.shaping import shape_block, shape_latency_block
 from bench.workers.crew import WorkerError
 from bench.workers.fakes import Scene, Script
 from tests.factories import INFERENCE, LATENCY

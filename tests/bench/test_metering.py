@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from bench import Plan, Verdict, summarise
-from bench.measurement import GroupMeasurement, shape_energy_block
+from bench.measurement import GroupMeasurement
 from bench.records import Case, CaveatKind, SampleKind, Variant
 from bench.records.power import Board, GpuState, PowerLog
+from bench.shaping import shape_energy_block
 from bench.workers.fakes import Scene, Script
 from tests.factories import INFERENCE, LATENCY, make_run, make_trial, with_energy
 
@@ -35,6 +36,9 @@ class RecordedMeter:
         self._scene.log.append(("meter", f"idle {length_s}"))
 
     def employ(self, pid: int | None) -> None: ...
+
+    def piece(self) -> PowerLog:
+        return PowerLog(0.0, self._scene.now_s)
 
     def stop(self) -> PowerLog:
         self._scene.log.append(("meter", "stop"))

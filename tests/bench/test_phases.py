@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from bench import MeasurementError, Plan, Run, load, profiling
 from bench.analysis import differences, host_bound, spots, step_times, summarise
-from bench.measurement import GroupMeasurement, Surroundings
+from bench.measurement import GroupMeasurement
 from bench.records import Caveat, CaveatKind, DeviceWork, Hotspot, PhaseBlock, Profile, SpotKind, Trial
 from bench.storage import save
+from bench.surroundings import Surroundings
 from bench.workers.crew import WorkerError
 from bench.workers.fakes import Scene, Script
 from bench.workers.messages import Inspect

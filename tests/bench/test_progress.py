@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bench import Plan, Variant
-from bench.measurement import Silence
 from bench.progress import _Shown, shown
 from bench.records import Case
+from bench.surroundings import Silence
 from tests.factories import INFERENCE
 
 CASES = [Case(INFERENCE, Variant.of(threads=n)) for n in (0, 1)]

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from bench import Case, MeasurementError, Plan, Trial, UsageError, Variant, Workload
-from bench.measurement import GroupMeasurement, prepare, usable_cpus
+from bench.measurement import GroupMeasurement, usable_cpus
+from bench.preparing import prepare
 from bench.workers.case_runner import CaseRunner
 from bench.workers.crew import ProcessCrew, WorkerError, describe_ending, hire
 from bench.workers.messages import Block, Build, Built, Finish, Finished, Sealed

@@ -10,8 +10,9 @@ import pytest
 
 import bench
 from bench.analysis import step_times, time_per_step
-from bench.measurement import GroupMeasurement, Surroundings
+from bench.measurement import GroupMeasurement
 from bench.records import SpotKind, Trial
+from bench.surroundings import Surroundings
 from suites import inference, training
 from suites.experiments import annotations
 

@@ -1,0 +1,197 @@
+"""What is known of one case while its group is measured: the sum of its entries, whoever reads them.
+
+::
+
+    conductor   does something -> entry -> the journal, and the dossier       measuring
+    journal                       entry ->              the dossier           resuming, recovering
+
+So a case that was broken off is known exactly as it was known then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bench.analysis.stopping import WANTED_ROUNDS
+from bench.entries import (
+    CaseEntry,
+    Dismissed,
+    Doubted,
+    Enrolled,
+    Failed,
+    GroupEnded,
+    GroupEntry,
+    LookDone,
+    Looked,
+    Measured,
+    RoundsSet,
+    Skipped,
+    WaveDone,
+)
+from bench.records import (
+    Case,
+    Caveat,
+    CaveatKind,
+    Check,
+    Failure,
+    Life,
+    PhaseBlock,
+    Plan,
+    Profile,
+    Proof,
+    Sample,
+    Skip,
+    Trial,
+)
+from bench.records.power import HostLoad, PowerLog, joined
+from bench.workers.messages import Block
+
+
+@dataclass
+class Dossier:
+    """One case of a group. Figures are those of its latest worker."""
+
+    case: Case
+    index: int  # in its group
+    lives: list[Life] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    proofs: tuple[Proof, ...] = ()
+    checks: list[Check] = field(default_factory=list)
+    check_s: float = 0.0
+    caveats: dict[CaveatKind, Caveat] = field(default_factory=dict)
+    items: int | None = None
+    block: Block | None = None  # set in the first wave, the same in all
+    step_s: float = 0.0
+    failure: Failure | None = None
+    skip: Skip | None = None
+    left: bool = False  # precise and clear at a look
+    set_up_s: float = 0.0  # what enrolling took
+    stride: int = 1  # it takes part in every so many-th round
+    phases: list[PhaseBlock] = field(default_factory=list)
+    profile: Profile | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether it has a worker in the next wave."""
+        return self.failure is None and self.skip is None and not self.left
+
+    @property
+    def block_s(self) -> float:
+        """What a block of it costs, with all that is dropped."""
+        block = self.block
+        if block is None:
+            return 0.0
+        return (block.drop_steps + block.steps * block.samples) * self.step_s + block.drop_s
+
+    def note(self, entry: CaseEntry) -> None:
+        """Take note of an entry of this case."""
+        match entry:
+            case Enrolled():
+                self._enrol(entry)
+            case Measured(samples=samples):
+                self.samples += samples
+            case Looked(phases=phases, profile=profile):
+                self.phases += [phases] if phases is not None else []
+                self.profile = profile or self.profile
+            case Dismissed(peak_memory_bytes=peak):
+                self.lives[-1] = replace(self.lives[-1], peak_memory_bytes=peak)
+            case Doubted(caveat=caveat):
+                self.caveats[caveat.kind] = caveat
+            case Failed(failure=failure):
+                self.failure = failure
+            case Skipped(skip=skip):
+                self.skip = skip
+
+    def trial(self) -> Trial:
+        """All that there is of it, frozen."""
+        return Trial(
+            self.case,
+            self.items,
+            tuple(self.lives),
+            tuple(self.samples),
+            self.proofs,
+            tuple(self.caveats.values()),
+            self.failure,
+            tuple(self.checks),
+            tuple(self.phases),
+            self.profile,
+        )
+
+    def _enrol(self, entry: Enrolled) -> None:
+        self.lives.append(entry.life)
+        self.items = entry.items
+        self.proofs = _worst(self.proofs, tuple(entry.proofs))
+        self.checks += entry.checks
+        self.check_s = entry.check_s
+        self.step_s = entry.step_s
+        self.block = self.block or entry.block
+        self.set_up_s = entry.set_up_s
+
+
+class GroupBook:
+    """What is known of a whole group: a dossier of every case, and what concerns them all."""
+
+    def __init__(self, cases: Sequence[Case], plan: Plan) -> None:
+        self.plan = plan
+        self.dossiers = [Dossier(case, index) for index, case in enumerate(cases)]
+        self.rounds = plan.rounds or WANTED_ROUNDS
+        self.hire_s = 0.0  # what bringing up the workers of a wave took
+        self.waves_done = 0
+        self.looked = 0  # so many waves were done at the latest look
+        self.loads: dict[int, HostLoad] = {}  # by wave
+        self.power: PowerLog | None = None
+        self.done = False
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """A trial of every case that was not skipped, in the order given."""
+        return tuple(dossier.trial() for dossier in self.dossiers if dossier.skip is None)
+
+    @property
+    def skips(self) -> tuple[Skip, ...]:
+        """The cases that a worker found this machine unable to run."""
+        return tuple(dossier.skip for dossier in self.dossiers if dossier.skip is not None)
+
+    @property
+    def staff(self) -> list[Dossier]:
+        """The cases that have a worker in the next wave."""
+        return [dossier for dossier in self.dossiers if dossier.active]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any question is left: a case to measure, and not the baseline alone when all others have left."""
+        others = self.dossiers[1:]
+        if any(dossier.left for dossier in others):
+            return any(dossier.active for dossier in others)
+        return bool(self.staff)
+
+    def note(self, entry: GroupEntry) -> None:
+        """Take note of an entry of this group."""
+        match entry:
+            case RoundsSet(rounds=rounds, strides=strides):
+                self.rounds = rounds
+                for dossier, stride in zip(self.dossiers, strides, strict=True):
+                    dossier.stride = stride
+            case WaveDone():
+                self.waves_done = entry.wave + 1
+                self.hire_s = entry.hire_s
+                self.loads |= {entry.wave: entry.load} if entry.load is not None else {}
+                self._keep(entry.power)
+            case LookDone(wave=wave, left=left):
+                self.looked = wave + 1
+                for index in left:
+                    self.dossiers[index].left = True
+            case GroupEnded(whole=whole, power=power):
+                self.done = whole
+                self._keep(power)
+            case _:
+                self.dossiers[entry.case].note(entry)
+
+    def _keep(self, power: PowerLog | None) -> None:
+        self.power = joined(log for log in (self.power, power) if log is not None)
+
+
+def _worst(known: tuple[Proof, ...], new: tuple[Proof, ...]) -> tuple[Proof, ...]:
+    """The proofs of the life that has more to hide: one dishonoured label in any wave spoils the case."""
+    return known if any(not proof.honoured for proof in known) else new

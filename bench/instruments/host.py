@@ -1,0 +1,93 @@
+"""What others did on our cores meanwhile, and what the hypervisor kept from them. Linux; elsewhere nothing is known.
+
+::
+
+    /proc/stat        what each core was busy with, for anybody, and what was stolen from it
+    /proc/PID/stat    what a process and its ended children have used, and which process group it is in
+    others            busy - ours
+
+Workers lead process groups of their own, so that whatever they start counts as ours.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.records.power import HostLoad
+
+
+class Used(NamedTuple):
+    """Seconds of the cores this process may use, since the machine was started; ``ours`` since our processes were."""
+
+    at_s: float
+    busy_s: float
+    stolen_s: float
+    ours_s: float
+
+
+class HostMeter:
+    """Reads what the cores were busy with; a reading takes a few milliseconds, so it is for the ends of a wave."""
+
+    def __init__(
+        self,
+        proc: Path = Path("/proc"),
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        cpus: Collection[int] | None = None,
+    ) -> None:
+        self._proc = proc
+        self._clock = clock
+        self._cpus = cpus if cpus is not None else _usable_cpus()
+        self._tick_s = 1.0 / os.sysconf("SC_CLK_TCK")
+
+    def read(self, groups: Collection[int]) -> Used | None:
+        """What has been used by now; ``groups`` are the process groups that are ours. None where it is hidden."""
+        try:
+            busy, stolen = self._cores()
+        except (OSError, ValueError, IndexError):
+            return None
+        ours = sum(self._processes({*groups, os.getpgrp()}))
+        return Used(self._clock(), busy * self._tick_s, stolen * self._tick_s, ours * self._tick_s)
+
+    def load(self, before: Used | None, groups: Collection[int]) -> HostLoad | None:
+        """What happened since an earlier reading; None where either is lacking."""
+        after = self.read(groups)
+        if before is None or after is None or after.at_s <= before.at_s:
+            return None
+        seconds = after.at_s - before.at_s
+        others = after.busy_s - before.busy_s - (after.ours_s - before.ours_s)
+        stolen = after.stolen_s - before.stolen_s
+        return HostLoad(seconds, len(self._cpus), max(0.0, others) / seconds, max(0.0, stolen) / seconds)
+
+    def _cores(self) -> tuple[int, int]:
+        """Ticks of our cores that were busy, and that were stolen (proc_pid_stat(5), proc_stat(5))."""
+        busy = stolen = 0
+        for line in (self._proc / "stat").read_text().splitlines():
+            name, *numbers = line.split()
+            if name.startswith("cpu") and name != "cpu" and int(name[3:]) in self._cpus:
+                user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, numbers[:8])
+                busy += user + nice + system + irq + softirq
+                stolen += steal
+        return busy, stolen
+
+    def _processes(self, groups: Collection[int]) -> Iterator[int]:
+        """Ticks of each process of these groups, and of its ended children."""
+        for process in self._proc.iterdir():
+            if not process.name.isdigit():
+                continue
+            try:
+                fields = (process / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[2]) in groups:
+                    yield sum(map(int, fields[11:15]))
+            except (OSError, ValueError, IndexError):
+                continue  # it has just ended
+
+
+def _usable_cpus() -> frozenset[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return frozenset(os.sched_getaffinity(0))
+    return frozenset(range(os.cpu_count() or 1))

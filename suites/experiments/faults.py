@@ -1,0 +1,274 @@
+"""Does a run survive what happens to long runs? ``python -m suites.experiments.faults FOLDER --kills 100``.
+
+A small suite is measured again and again, and each time its conductor, or one of its workers, is killed with SIGKILL
+at a random instant; then the run is resumed, as often as it takes. Held against a run that nobody disturbed::
+
+    no finished wave is lost       what WaveDone entries stood for before the kill is in the final run, unchanged
+    no block is counted twice      (case, wave, round, kind) has one block
+    nobody is left behind          no process of the session is alive two seconds after the kill
+    the same run in the end        the same blocks in the same order, all waves, all cases
+
+Every kill is a line in ``FOLDER/kills.jsonl``; started again, the script goes on with what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import bench
+from bench.entries import WaveDone
+from bench.journal import FILE_NAME as JOURNAL
+from bench.journal import read_journal
+from bench.recovery import history
+
+SUITE = """
+import pytest
+from bench import Case, Step, Workload, expand
+
+
+def build(variant):
+    return Step(run=lambda: sum(range(variant["length"])), items=1)
+
+
+WORKLOADS = [Workload.of(name, build) for name in ("first", "second")]
+CASES = [Case(workload, variant) for workload in WORKLOADS for variant in expand(length=[9000, 12000])]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_sums(case, measure):
+    measure(case)
+"""
+OPTIONS = (
+    "--benchmark-only", "-q", "bench_spin.py", "-p", "no:cacheprovider", "--bench-waves=3", "--bench-rounds=3",
+    "--bench-start=spawn", "--bench-power=off", "--bench-seed=5", "--bench-budget=60", "--benchmark-disable-gc",
+)  # fmt: skip
+_LIMIT_S = 120.0
+#: Between two samples of one block nothing happens; between two sittings at least a second passes.
+_TORN_S = 0.5
+_MARK = "JOULEMARK_FAULTS"
+
+
+class Sitting:
+    """One session of the suite in a folder; its processes are known by a word in their environment."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._mark = f"{os.getpid()}-{random.getrandbits(64):x}"
+        (folder / "bench_spin.py").write_text(SUITE)
+        self.begin_s = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *OPTIONS, *options],
+            cwd=folder,
+            env={**os.environ, _MARK: self._mark},
+            stdout=(folder / "output.txt").open("ab"),
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+
+    def members(self) -> list[int]:
+        """The ids of its processes, the conductor's among them."""
+        return [pid for pid in _processes() if _says(pid, f"{_MARK}={self._mark}")]
+
+    def workers(self) -> list[int]:
+        """Those that are not the conductor."""
+        return [pid for pid in self.members() if pid != self.process.pid]
+
+    def left_behind(self) -> int:
+        """How many are alive two seconds after the conductor's end; they are killed then."""
+        deadline = time.monotonic() + 2.0
+        while (left := self.members()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        return len(left)
+
+
+def kill_once(folder: Path, victim: str, after_s: float) -> dict[str, Any]:
+    """Kill a session after so long, resume it to its end; what was found."""
+    folder.mkdir(parents=True)
+    sitting = Sitting(folder)
+    finished = _wait(sitting, after_s)
+    hit = not finished and _kill(sitting, victim)
+    if victim == "worker":
+        status = sitting.process.wait(_LIMIT_S)
+        return {**_found(folder, (), hit=hit), "left_behind": sitting.left_behind(), "status": status}
+    sitting.process.wait(_LIMIT_S)
+    left = sitting.left_behind()
+    kept = _finished_blocks(folder)
+    run_folder = next(folder.glob(f"out/*/{JOURNAL}"), None)
+    options = [] if finished or run_folder is None else [f"--bench-resume={run_folder.parent}"]
+    status = 0
+    if options or not (finished or list(folder.glob("out/*/run.json"))):
+        again = Sitting(folder, *options)
+        status = again.process.wait(_LIMIT_S)
+        left += again.left_behind()
+    return {**_found(folder, kept, hit=hit), "left_behind": left, "status": status}
+
+
+def skeleton(run: bench.Run) -> list[list[Any]]:
+    """Every block of a run: what was measured when, and nothing of what was found; as JSON would have it."""
+    blocks = {
+        (trial.case.name, sample.wave, sample.round, sample.position, sample.kind.value)
+        for trial in run.trials
+        for sample in trial.samples
+    }
+    return sorted(map(list, blocks))
+
+
+def _found(folder: Path, kept: Sequence[tuple[Any, ...]], *, hit: bool) -> dict[str, Any]:
+    runs = [bench.load(path) for path in folder.glob("out/*/run.json")]
+    blocks = [block for run in runs for block in _blocks(run)]
+    return {
+        "hit": hit,
+        "runs": len(runs),
+        "waves_kept": len({(block[0].partition("[")[0], block[1]) for block in kept}),
+        "lost": len(set(kept) - set(blocks)),
+        "doubled": sum(_is_torn(block) for block in blocks),
+        "skeleton": skeleton(runs[0]) if len(runs) == 1 else None,
+        "failed": sorted(trial.case.name for run in runs for trial in run.trials if trial.failure is not None),
+        "sittings": [len(run.sittings) for run in runs],
+    }
+
+
+def _blocks(run: bench.Run) -> list[tuple[Any, ...]]:
+    """Every block with its measured values: case, wave, round, and (start, length) of its samples."""
+    found: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
+    for trial in run.trials:
+        for sample in trial.samples:
+            key = trial.case.name, sample.wave, sample.round
+            found.setdefault(key, []).append((sample.start_s, sample.host_s))
+    return [(*key, tuple(times)) for key, times in found.items()]
+
+
+def _is_torn(block: tuple[Any, ...]) -> bool:
+    """Whether the samples of a block do not follow each other: then it is two."""
+    return any(
+        later_s - (start_s + length_s) > _TORN_S for (start_s, length_s), (later_s, _) in pairwise(sorted(block[3]))
+    )
+
+
+def _finished_blocks(folder: Path) -> list[tuple[Any, ...]]:
+    """The blocks of all waves that the journal calls finished, at this moment."""
+    path = next(folder.glob(f"out/*/{JOURNAL}"), None)
+    if path is None or path.stat().st_size == 0:
+        return []
+    told = history(read_journal(path.parent).entries)
+    done = {
+        (group.cases[0].workload.name, entry.wave)
+        for group in told.groups
+        for entry in group.entries
+        if isinstance(entry, WaveDone)
+    }
+    return [block for block in _blocks(told.run()) if (block[0].partition("[")[0], block[1]) in done]
+
+
+def _wait(sitting: Sitting, seconds: float) -> bool:
+    """Let it work for so long; whether it has ended by then."""
+    try:
+        sitting.process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _kill(sitting: Sitting, victim: str) -> bool:
+    workers = sitting.workers()
+    if victim == "worker" and not workers:
+        return False
+    os.kill(sitting.process.pid if victim == "conductor" else random.choice(workers), signal.SIGKILL)
+    return True
+
+
+def _processes() -> Iterator[int]:
+    yield from (int(name.name) for name in Path("/proc").iterdir() if name.name.isdigit())
+
+
+def _says(pid: int, word: str) -> bool:
+    try:
+        alive = (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return alive and word.encode() in (Path("/proc") / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def judge(one: dict[str, Any], expected: list[list[Any]]) -> list[str]:
+    """What is wrong with the end of a killed session; nothing if it kept its promises."""
+    wrong = [f"{one[name]} {name}" for name in ("lost", "doubled", "left_behind") if one[name]]
+    if one["victim"] == "conductor":
+        wrong += [] if one["status"] == 0 else [f"status {one['status']}"]
+        wrong += [] if one["skeleton"] == expected else ["another run in the end"]
+    elif one["hit"]:
+        ours, others = (_but(blocks, one["failed"]) for blocks in (one["skeleton"] or [], expected))
+        wrong += [] if ours == others and len(one["failed"]) < 2 else ["cases that were not killed are not whole"]
+    return wrong
+
+
+def _but(blocks: Sequence[list[Any]], failed: Sequence[str]) -> list[list[Any]]:
+    """Wave and round of the blocks of all cases that did not fail; without one its round has other positions."""
+    return sorted(block[:3] for block in blocks if block[0] not in failed)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Kill what is missing, then print the figures; returns the exit status, 1 where a promise was broken."""
+    parser = argparse.ArgumentParser(prog="suites.experiments.faults", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="where kills.jsonl is kept")
+    parser.add_argument("--kills", type=int, default=100, help="sessions to be killed (100)")
+    options = parser.parse_args(arguments)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    journal = options.folder / "kills.jsonl"
+    kills = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+    with tempfile.TemporaryDirectory() as scratch:
+        undisturbed = kill_once(Path(scratch) / "whole", "conductor", _LIMIT_S)
+        length_s = undisturbed_s(Path(scratch) / "timed")
+        for number in range(len(kills), options.kills):
+            chance = random.Random(number)
+            victim = "worker" if number % 4 == 3 else "conductor"
+            after_s = chance.uniform(0.0, length_s)
+            one = kill_once(Path(scratch) / str(number), victim, after_s)
+            kills.append({"number": number, "victim": victim, "after_s": round(after_s, 3), **one})
+            kills[-1]["wrong"] = judge(
+                json.loads(json.dumps(kills[-1])), json.loads(json.dumps(undisturbed))["skeleton"]
+            )
+            del kills[-1]["skeleton"]
+            with journal.open("a") as file:
+                file.write(json.dumps(kills[-1]) + "\n")
+            print(f"kill {number + 1}: {kills[-1]}", file=sys.stderr, flush=True)
+    print(table(kills))
+    return int(any(one["wrong"] for one in kills))
+
+
+def undisturbed_s(folder: Path) -> float:
+    """How long the suite takes when nobody disturbs it."""
+    folder.mkdir()
+    sitting = Sitting(folder)
+    sitting.process.wait(_LIMIT_S)
+    return time.monotonic() - sitting.begin_s
+
+
+def table(kills: Sequence[dict[str, Any]]) -> str:
+    """Markdown: how many were killed, and what became of them."""
+    lines = [
+        "| killed | sessions | hit | finished waves kept | waves lost | blocks twice | left behind | broken promises |"
+    ]
+    lines.append("|---|--:|--:|--:|--:|--:|--:|--:|")
+    for victim in ("conductor", "worker"):
+        some = [one for one in kills if one["victim"] == victim]
+        sums = [sum(one[name] for one in some) for name in ("hit", "waves_kept", "lost", "doubled", "left_behind")]
+        broken = sum(bool(one["wrong"]) for one in some)
+        lines.append(f"| {victim} | {len(some)} | {' | '.join(map(str, sums))} | {broken} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""The journal file: what is believed of a damaged one, where it goes when its disk fails, and who may write it."""
+
+from __future__ import annotations
+
+import errno
+import random
+import zlib
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import Case, Plan, Variant
+from bench.entries import Anchor, Closed, Entry, GroupOpened, Measured, Opened, WaveDone
+from bench.errors import StorageError
+from bench.journal import FILE_NAME, Journal, is_being_written, read_journal
+from bench.keeping import Keeper
+from bench.records import Environment, Sample
+from bench.recovery import History
+from bench.storage import load
+from tests.factories import INFERENCE
+
+OPENED = Opened(1, "20261125-120000-abcd", "2026-11-25T12:00:00+00:00", Environment(cpu="a"), Plan(), Anchor(0, 0))
+BASELINE = Case(INFERENCE, Variant.of())
+ENTRIES: list[Entry] = [
+    OPENED,
+    GroupOpened([BASELINE], Plan()),
+    *(Measured(0, [Sample(0, n, 0, None, float(n), 1, 0.02, None)]) for n in range(5)),
+    WaveDone(0, 2.0, Anchor(9.0, 9.0)),
+    Closed(10.0),
+]
+
+
+def _written(folder: Path, entries: list[Entry] = ENTRIES) -> Path:
+    journal = Journal.create(folder)
+    for entry in entries:
+        journal.append(entry)
+    journal.close()
+    return folder / FILE_NAME
+
+
+def test_what_is_written_is_read_and_every_line_is_there_as_soon_as_it_is_written(tmp_path: Path) -> None:
+    journal = Journal.create(tmp_path)
+    for count, entry in enumerate(ENTRIES, 1):
+        journal.append(entry)
+        assert read_journal(tmp_path).entries == tuple(ENTRIES[:count])
+    journal.close()
+
+
+@given(st.integers(min_value=0), st.data())
+def test_a_journal_cut_anywhere_has_its_whole_lines(cut: int, data: st.DataObject) -> None:
+    del data
+    whole = _encoded()
+    cut %= len(whole) + 1
+    found = _read(whole[:cut])
+    lines = whole[:cut].count(b"\n")
+    assert found == ENTRIES[: max(lines, lines + (cut < len(whole) and whole[cut : cut + 1] == b"\n"))]
+
+
+def test_a_line_that_was_changed_lost_doubled_or_moved_ends_what_is_believed(tmp_path: Path) -> None:
+    lines = _encoded().splitlines(keepends=True)
+    changed = [*lines[:3], lines[3].replace(b"0.02", b"0.01"), *lines[4:]]
+    lost, doubled = [*lines[:3], *lines[4:]], [*lines[:4], *lines[3:]]
+    moved = [*lines[:3], lines[4], lines[3], *lines[5:]]
+    for damaged, kept in ((changed, 3), (lost, 3), (doubled, 4), (moved, 3)):
+        (tmp_path / FILE_NAME).write_bytes(b"".join(damaged))
+        reading = read_journal(tmp_path)
+        assert reading.entries == tuple(ENTRIES[:kept])
+        assert f"line {kept + 1} is damaged" in str(reading.damage)
+
+
+def test_going_on_cuts_off_a_torn_line_and_appends_behind_it(tmp_path: Path) -> None:
+    path = _written(tmp_path, ENTRIES[:4])
+    with path.open("ab") as file:
+        file.write(b'0badc0de {"type":"Measured","ca')
+    reading = read_journal(tmp_path)
+    assert reading.damage == "line 5 was not written to its end"
+    journal = Journal.go_on(reading)
+    journal.append(ENTRIES[4])
+    journal.close()
+    assert read_journal(tmp_path).entries == tuple(ENTRIES[:5])
+
+
+def test_nobody_goes_on_with_a_journal_that_is_being_written(tmp_path: Path) -> None:
+    journal = Journal.create(tmp_path)
+    journal.append(OPENED)
+    assert is_being_written(tmp_path)
+    with pytest.raises(StorageError, match="still going on"):
+        Journal.go_on(read_journal(tmp_path))
+    journal.close()
+    assert not is_being_written(tmp_path)
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    _written(tmp_path)
+    with pytest.raises(StorageError, match="cannot be written"):
+        Journal.create(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not a journal of Joulemark"),
+        (b"hello\n", "not a journal of Joulemark"),
+        (b'00000000 {"type":"Closed","duration_s":1.0}\n', "not a journal of Joulemark"),
+        (None, "is not there; name the folder"),
+        ("later", "has schema 99, this Joulemark reads 1 to 1"),
+    ],
+)
+def test_a_file_that_is_no_journal_is_refused_in_one_line(content: bytes | str | None, words: str, tmp_path) -> None:
+    if content == "later":
+        content = _encoded([msgspec.structs.replace(OPENED, schema=99)])
+    if content is not None:
+        (tmp_path / FILE_NAME).write_bytes(content)
+    with pytest.raises(StorageError, match=words) as caught:
+        read_journal(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_deleted_in_mid_run_is_made_anew_with_all_that_was_written(tmp_path: Path) -> None:
+    folder = tmp_path / "out" / "run"
+    keeper = Keeper.begin(folder, OPENED)
+    for entry in ENTRIES[1:5]:
+        keeper.note(entry)
+    (folder / FILE_NAME).unlink()
+    folder.rmdir()
+    for entry in ENTRIES[5:]:  # the end of a wave is among them, when the place is looked at
+        keeper.note(entry)
+    assert keeper.folder == folder
+    assert keeper.trouble is not None
+    assert read_journal(folder).entries == tuple(ENTRIES)
+    keeper.close(keep=True)
+
+
+def test_a_full_disk_sends_the_journal_to_another_place_with_all_that_was_written(tmp_path: Path) -> None:
+    class Full(Journal):
+        """A journal on a disk with room for six lines."""
+
+        lines = 0
+
+        def append(self, entry: Entry) -> None:
+            self.lines += 1
+            if self.lines > 6:
+                raise StorageError("no space") from OSError(errno.ENOSPC, "No space left on device")
+            super().append(entry)
+
+    journal = Full.create(tmp_path)
+    journal.append(OPENED)
+    keeper = Keeper(tmp_path, History(OPENED), journal)
+    for entry in ENTRIES[1:]:
+        keeper.note(entry)
+    assert keeper.folder != tmp_path
+    assert keeper.trouble == "no space"
+    assert read_journal(keeper.folder).entries == tuple(ENTRIES)
+    assert not (tmp_path / FILE_NAME).exists()  # it would be a second run with the same blocks
+    run = keeper.history.run()
+    keeper.save(run)
+    keeper.close(keep=False)
+    assert load(keeper.folder) == run
+
+
+def test_the_journal_of_a_run_that_is_saved_whole_goes(tmp_path: Path) -> None:
+    keeper = Keeper.begin(tmp_path / "run", OPENED)
+    for entry in ENTRIES[1:]:
+        keeper.note(entry)
+    keeper.save(keeper.history.run())
+    keeper.close(keep=False)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.json"]
+
+
+def test_mutated_journals_end_in_entries_or_in_one_line(tmp_path: Path) -> None:
+    whole, chance = _encoded(), random.Random(7)
+    for _ in range(300):
+        data = bytearray(whole)
+        for _ in range(chance.randint(1, 4)):
+            place = chance.randrange(len(data))
+            data[place : place + chance.randint(0, 8)] = chance.randbytes(chance.randint(0, 8))
+        (tmp_path / FILE_NAME).write_bytes(data)
+        found, words = _outcome(tmp_path)
+        assert "\n" not in words
+        assert found == ENTRIES[: len(found)]
+
+
+def _outcome(folder: Path) -> tuple[list[Entry], str]:
+    try:
+        return list(read_journal(folder).entries), ""
+    except StorageError as error:
+        return [], str(error)
+
+
+def _encoded(entries: list[Entry] = ENTRIES) -> bytes:
+    """As the journal's own description says, made by other means."""
+    lines, crc = [], 0
+    for entry in entries:
+        payload = msgspec.json.encode(entry)
+        crc = zlib.crc32(payload, crc)
+        lines.append(f"{crc:08x} ".encode() + payload + b"\n")
+    return b"".join(lines)
+
+
+def _read(data: bytes) -> list[Entry]:
+    from bench.journal import _believed
+
+    return list(_believed(Path("journal.jsonl"), data).entries)
