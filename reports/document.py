@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bench.analysis import Group, Verdict, summarise
@@ -21,7 +22,7 @@ from reports.self_check import noise_said, self_check_table
 from reports.settings import change_said
 from reports.summary import Headline, headline, summarised, titles
 from reports.tables import Table, failure_table, group_table, skip_table
-from reports.text import one_line
+from reports.text import listed, one_line
 from reports.wording import absolutes_said, comparisons_said, of_verdict
 
 
@@ -96,7 +97,13 @@ def compose(run: Run, prices: PriceBook | None = None, between: tuple[str, str] 
     return Document(
         title=_title(tuple(title for title, _ in named)),
         facts=_facts(run),
-        summary=(*said[: len(groups)], *money_said(accounts), *said[len(groups) :], *noise_said(run)),
+        summary=(
+            *said[: len(groups)],
+            *money_said(accounts),
+            *said[len(groups) :],
+            *noise_said(run),
+            *_resumed_said(run),
+        ),
         sections=sections,
         failures=failure_table(run),
         skips=skip_table(run.skips),
@@ -128,18 +135,20 @@ def _facts(run: Run) -> tuple[tuple[str, str], ...]:
         ("took", duration(run.duration_s) if run.duration_s is not None else "not finished"),
         ("machine", ", ".join(machine)),
         ("memory", quantity(run.environment.memory_bytes, "B")),
-        *(("resumed", _resumed(run, index)) for index in range(len(run.sittings))),
     )
 
 
-def _resumed(run: Run, index: int) -> str:
-    """When a sitting began, where in the run, and whether the machine was another one by then."""
-    sitting = run.sittings[index]
-    before = run.sittings[index - 1].environment if index else run.environment
-    changes = [change_said(change) for change in environment_differences(before, sitting.environment)]
-    where = "" if sitting.group is None else f", in wave {sitting.wave + 1} of the group of {one_line(sitting.group)}"
-    machine = f"changed meanwhile: {'; '.join(changes)}" if changes else "on the same machine"
-    return f"{_date(sitting.started)}{where}; {machine}"
+def _resumed_said(run: Run) -> Iterator[str]:
+    """A sentence for each time it was gone on with: where in the run, and whether the machine was another by then."""
+    before = run.environment
+    for sitting in run.sittings:
+        changes = tuple(change_said(change) for change in environment_differences(before, sitting.environment))
+        before = sitting.environment
+        where = (
+            "" if sitting.group is None else f" in wave {sitting.wave + 1} of the group of {one_line(sitting.group)}"
+        )
+        machine = f"what had changed by then: {listed(changes)}" if changes else "on the same machine"
+        yield f"The run was broken off{where} and resumed on {_date(sitting.started)}, {machine}."
 
 
 def _date(started: str) -> str:

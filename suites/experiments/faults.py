@@ -66,15 +66,17 @@ class Sitting:
     def __init__(self, folder: Path, *options: str) -> None:
         self._mark = f"{os.getpid()}-{random.getrandbits(64):x}"
         (folder / "bench_spin.py").write_text(SUITE)
+        self.folder = folder
         self.begin_s = time.monotonic()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *OPTIONS, *options],
-            cwd=folder,
-            env={**os.environ, _MARK: self._mark},
-            stdout=(folder / "output.txt").open("ab"),
-            stderr=subprocess.STDOUT,
-            process_group=0,
-        )
+        with (folder / "output.txt").open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pytest", *OPTIONS, *options],
+                cwd=folder,
+                env={**os.environ, _MARK: self._mark},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
 
     def members(self) -> list[int]:
         """The ids of its processes, the conductor's among them."""
@@ -83,6 +85,15 @@ class Sitting:
     def workers(self) -> list[int]:
         """Those that are not the conductor."""
         return [pid for pid in self.members() if pid != self.process.pid]
+
+    def reached(self, words: str, times: int = 1) -> bool:
+        """Wait until the journal has so many entries of a kind; False if the session ends before."""
+        while self.process.poll() is None:
+            journals = list(self.folder.glob(f"out/*/{JOURNAL}"))
+            if sum(journal.read_bytes().count(f'{{"type":"{words}"'.encode()) for journal in journals) >= times:
+                return True
+            time.sleep(0.02)
+        return False
 
     def left_behind(self) -> int:
         """How many are alive two seconds after the conductor's end; they are killed then."""
