@@ -10,9 +10,9 @@ from bench.records import Run
 from bench.records.power import PowerLog
 from bench.records.prices import PriceBook
 from bench.units import quantity
-from reports.choices import independence_table
 from reports.facts import environment_table, method_table
 from reports.figures import DASH, duration
+from reports.independence import independence_table
 from reports.money import Money, accounts_of, money_of, money_said, price_table
 from reports.places import place_tables
 from reports.profile import capture_tables, time_tables
@@ -78,9 +78,8 @@ def compose(run: Run, prices: PriceBook | None = None, between: tuple[str, str] 
             group,
             headline(title, group, run.plan.confidence),
             group_table(group, title, run.plan),
-            independence_table(group),
-            time_tables(group, title, run, between),
-            run.plan.confidence,
+            time=time_tables(group, title, run, between),
+            confidence=run.plan.confidence,
             log=run.log_of(row.trial for row in group.rows),
         )
         for title, group in named
@@ -90,7 +89,10 @@ def compose(run: Run, prices: PriceBook | None = None, between: tuple[str, str] 
             replace(section, money=money_of(account, section.table))
             for section, account in zip(sections, accounts, strict=True)
         )
-    said = summarised(groups, run)
+    sections = tuple(
+        replace(section, aside=independence_table(section.group, section.table, section.money)) for section in sections
+    )
+    said = summarised(groups, run, accounts)
     return Document(
         title=_title(tuple(title for title, _ in named)),
         facts=_facts(run),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from bench.analysis import Comparison, Group, Row, Verdict, input_shares
 from bench.records import CaveatKind, Plan, Run
-from reports.choices import break_even_said, independence_said, input_said
+from reports.choices import break_even_said, input_said
 from reports.figures import bounds, percent, ratio_scale, share
+from reports.independence import independence_said
+from reports.money import Account
 from reports.standing import Standing, standing
 from reports.text import listed, one_line
 from reports.wording import OF_ENERGY, of_caveat
@@ -33,14 +36,14 @@ def titles(groups: tuple[Group, ...]) -> tuple[str, ...]:
     )
 
 
-def summarised(groups: tuple[Group, ...], run: Run) -> tuple[str, ...]:
+def summarised(groups: tuple[Group, ...], run: Run, accounts: tuple[Account, ...] = ()) -> tuple[str, ...]:
     """The sentences: the fastest of each group, what is the same or undecided, what has no verdict and why."""
     if not groups and not run.skips:
         return ("This run holds no cases: nothing was selected, or it ended before the first.",)
     named = tuple(zip(titles(groups), groups, strict=True))
     sentences = [_fastest(title, group) for title, group in named]
     sentences += [sentence for title, group in named if (sentence := _least_energy(title, group))]
-    sentences += _of_choices(named, run)
+    sentences += _of_choices(named, run, accounts)
     sentences += _unmeasured_energy(groups)
     sentences += _of_standing(named, Standing.SAME, f"Not different from the baseline by more than {_band(run.plan)}")
     sentences += _of_standing(named, Standing.UNSURE, "Undecided, so neither faster nor slower may be said of")
@@ -68,12 +71,15 @@ def ranked_winners(group: Group) -> tuple[tuple[Row, Comparison], ...]:
     return tuple(sorted(winners, key=lambda winner: -winner[1].speedup))
 
 
-def _of_choices(named: tuple[tuple[str, Group], ...], run: Run) -> list[str]:
+def _of_choices(named: tuple[tuple[str, Group], ...], run: Run, accounts: tuple[Account, ...]) -> list[str]:
     """What is paid for a choice: set-up, input, independence; nothing where nothing of it was measured."""
     winners = [(title, group, next((row for row, _ in ranked_winners(group)), None)) for title, group in named]
     said = [break_even_said(title, group, winner) for title, group, winner in winners]
     said += [input_said(share, run.plan.confidence) for share in input_shares(run.trials, run.plan.confidence)]
-    said += [independence_said(title, group) for title, group in named]
+    said += [
+        independence_said(title, group, account)
+        for (title, group), account in itertools.zip_longest(named, accounts)  # without prices there are no accounts
+    ]
     return [sentence for sentence in said if sentence is not None]
 
 
