@@ -13,11 +13,12 @@ from bench.units import quantity
 from reports.facts import environment_table, method_table
 from reports.figures import DASH, duration
 from reports.independence import independence_table
-from reports.money import Money, accounts_of, money_of, money_said, price_table
+from reports.lead import words_of
+from reports.money import Money, accounts_of, money_of, price_table
 from reports.places import place_tables
 from reports.profile import capture_tables, time_tables
-from reports.self_check import noise_said, self_check_table
-from reports.summary import Headline, headline, summarised, titles
+from reports.self_check import self_check_table
+from reports.summary import Headline, headline, titles
 from reports.tables import Table, failure_table, group_table, skip_table
 from reports.text import one_line
 from reports.wording import absolutes_said, comparisons_said, of_verdict
@@ -43,7 +44,8 @@ class Document:
 
     title: str
     facts: tuple[tuple[str, str], ...]  # run, date, machine, length
-    summary: tuple[str, ...]
+    lead: tuple[str, ...]  # three to five sentences for who reads no further
+    summary: tuple[str, ...]  # those, and all others
     sections: tuple[Section, ...]
     failures: Table
     skips: Table
@@ -92,11 +94,12 @@ def compose(run: Run, prices: PriceBook | None = None, between: tuple[str, str] 
     sections = tuple(
         replace(section, aside=independence_table(section.group, section.table, section.money)) for section in sections
     )
-    said = summarised(groups, run, accounts)
+    words = words_of(groups, named, run, accounts)
     return Document(
         title=_title(tuple(title for title, _ in named)),
         facts=_facts(run),
-        summary=(*said[: len(groups)], *money_said(accounts), *said[len(groups) :], *noise_said(run)),
+        lead=words.lead,
+        summary=words.sentences,
         sections=sections,
         failures=failure_table(run),
         skips=skip_table(run.skips),
