@@ -252,14 +252,15 @@ def _training_table(account: Account, table: Table) -> Table:
         Column("case", "case"): lambda n: table.lines[n].cells[0],
         Column("length", "time", "of the run", Align.RIGHT): lambda n: Cell(_length(account.group.rows[n], length)),
     }
-    columns |= _money_column("epoch", f"epoch, {name}", currency, paid, assume.images)
-    columns |= _money_column("run", f"run, {name}", currency, paid, length)
+    columns |= _money_column("epoch", f"{name} of epoch", currency, paid, assume.images)
+    columns |= _money_column("run", f"{name} of run", currency, paid, length)
     if name != "electricity":
         powers = [None if bill is None else bill.electricity for bill in account.bills]
-        columns |= _money_column("run-electricity", "electricity", currency, powers, length)
+        columns |= _money_column("run-electricity", "electricity of run", currency, powers, length)
     energies, emissions = _watt_hours(account), _grams(account)
-    columns |= _quantity_column("run-energy", "energy", energies, length, "Wh")
-    columns |= _quantity_column("run-emissions", "CO2e", emissions, length, "g")
+    for of, items in (("epoch", assume.images), ("run", length)):
+        columns |= _quantity_column(f"{of}-energy", f"energy of {of}", energies, items, "Wh")
+        columns |= _quantity_column(f"{of}-emissions", f"CO2e of {of}", emissions, items, "g")
     title = f"{account.title}: what a training run costs"
     legend = (
         f"A run is {assume.epochs} epochs of {assume.images:,} {account.items}, each worked through at the rate that "

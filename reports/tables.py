@@ -19,7 +19,7 @@ from reports.wording import CAVEATS, ENERGY_VERDICTS, of_caveat, of_failure
 STRUCK = frozenset({
     "case", "time", "rate", "speedup", "energy", "saving", "payoff", "p90", "p99",
     "rent", "spot", "owned", "electricity", "emissions", "cost",
-    "length", "epoch", "run", "run-electricity", "run-energy", "run-emissions",
+    "length", "epoch", "run", "run-electricity", "epoch-energy", "epoch-emissions", "run-energy", "run-emissions",
 })  # fmt: skip
 
 

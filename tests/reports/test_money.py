@@ -207,3 +207,15 @@ def test_the_frame_has_every_metric_of_money_for_every_case() -> None:
     assert len(set(counts)) == 1
     assert data.loc[data["metric"] == "rent per image", "value"].notna().all()
     assert data.loc[data["metric"] == "ownership per image", "value"].isna().all()
+
+
+def test_an_epoch_and_a_run_have_money_energy_and_emissions_each() -> None:
+    gpu = {"device": "cuda:0"}
+    run = make_run(make_trial(TRAINING, 0.016, **gpu), make_trial(TRAINING, 0.012, precision="amp_bf16", **gpu))
+    run = replace(with_energy(run, [300.0, 220.0], idle_w=60.0), environment=priced_run().environment)
+    costs = table(compose(run, BOOK), "training on cuda:0: what a training run")
+    figures = dict(zip((column.key for column in costs.columns), costs.lines[0].cells, strict=True))
+    assert {"epoch", "run", "epoch-energy", "run-energy", "epoch-emissions", "run-emissions"} <= set(figures)
+    for of_epoch, of_run in (("epoch-energy", "run-energy"), ("epoch-emissions", "run-emissions")):
+        assert float(figures[of_run].text) == pytest.approx(10 * float(figures[of_epoch].text), rel=1e-3)
+        assert figures[of_run].detail
