@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,8 +13,9 @@ from bench.storage import save
 from reports.cli import report, show
 from reports.console import render
 from reports.document import compose
+from reports.text import one_line
 from tests.factories import make_run, make_trial
-from tests.reports.example import example_run
+from tests.reports.example import HOSTILE, example_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -156,3 +158,22 @@ def test_a_terminal_without_unicode_is_no_trouble(stored: Path) -> None:
     done = fresh(code, str(stored), PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert "? baseline" in done.stdout
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if text])
+def test_a_variant_that_is_called_what_none_may_be_is_refused_in_one_line(
+    text: str, stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = stored / "run.json"
+    run = json.loads(path.read_text(encoding="utf-8"))
+    for trial in run["trials"]:
+        trial["case"]["variant"]["axes"].append(["own", text])
+    path.write_text(json.dumps(run), encoding="utf-8")
+    other = tmp_path / "other"
+    save(example_run(), other)
+    for places in ([str(stored)], [str(stored), str(other)]):
+        assert show(places) == 2
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert len(shown.err.splitlines()) == 1
+        assert one_line(shown.err.rstrip("\n")) == shown.err.rstrip("\n")

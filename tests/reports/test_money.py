@@ -179,11 +179,13 @@ def test_hostile_names_in_a_price_book_are_text_everywhere(text: str) -> None:
     document, plain = compose(run_saying(text), book_saying(text)), compose(run_saying("x"), book_saying("x"))
     if text:  # an empty processor is another device
         assert without_output(document) == without_output(plain)
-    assert structure(markdown.render(document)) == structure(markdown.render(plain))
+        assert structure(markdown.render(document)) == structure(markdown.render(plain))
     printed = console.render(document, 80)
     assert "\x1b" not in printed
     assert "\u202e" not in printed
     assert_inert_rows(to_csv(run_saying(text), book_saying(text)))
+    assert len(short.render(document)) < 4000
+    assert not any(tags for _, _, tags in structure(short.render(document)))
 
 
 def without_output(document: Document) -> list[str]:

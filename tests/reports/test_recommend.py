@@ -13,9 +13,10 @@ from reports.cli_prices import prices, recommend
 from reports.money import accounts_of
 from reports.recommend import Advice, Limits, advise
 from reports.summary import titles
+from reports.text import one_line
 from tests.factories import make_run, make_trial, with_energy
-from tests.reports.example import example_run, spread
-from tests.reports.priced import BOOK, both_runs, priced_run
+from tests.reports.example import HOSTILE, example_run, run_saying, spread
+from tests.reports.priced import BOOK, book_saying, both_runs, priced_run
 
 
 def advised(run: Run, goal: Goal, limits: Limits | None = None, workload: str = "inference") -> Advice:
@@ -163,3 +164,12 @@ def test_assumptions_are_taken_from_the_command_line_and_checked(
 def test_the_shipped_book_is_printed_to_be_edited(capsys: pytest.CaptureFixture[str]) -> None:
     assert prices([]) == 0
     assert capsys.readouterr().out.startswith("# The price book of Joulemark.")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_are_text_in_the_advice(text: str) -> None:
+    run = run_saying(text)
+    groups = summarise(run)
+    advice = advise(accounts_of(run, groups, titles(groups), book_saying(text)), text, Goal.COST, Limits())
+    assert advice.found
+    assert all(one_line(line) == line for line in advice.lines)
