@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,15 @@ def test_a_variant_that_is_called_what_none_may_be_is_refused_in_one_line(
         assert shown.out == ""
         assert len(shown.err.splitlines()) == 1
         assert one_line(shown.err.rstrip("\n")) == shown.err.rstrip("\n")
+
+
+def test_many_runs_are_shown_without_what_takes_long_to_load(tmp_path: Path) -> None:
+    places = [str(save(replace(example_run(), id=str(number)), tmp_path / str(number))) for number in range(9)]
+    code = (
+        "import sys; from reports.cli import show; status = show(sys.argv[1:])\n"
+        "print([name for name in ('pytest', 'scipy', 'pandas', 'matplotlib', 'torch') if name in sys.modules])\n"
+        "sys.exit(status)\n"
+    )
+    done = fresh(code, *places)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
