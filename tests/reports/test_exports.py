@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,16 @@ def test_the_exported_samples_are_those_that_were_measured(tmp_path: Path) -> No
         if times:
             assert stored[name]["stats"]["data"] == times
             assert stored[name]["stats"]["rounds"] == len(times)
+
+
+def test_what_is_struck_says_so_and_a_copy_is_left_out(tmp_path: Path) -> None:
+    run = example_run()
+    copy = replace(run.trials[0], case=replace(run.trials[0].case, copy=1))
+    write_benchmark_json(replace(run, trials=(*run.trials, copy)), tmp_path / "a.json")
+    stored = json.loads((tmp_path / "a.json").read_text())["benchmarks"]
+    assert len({each["name"] for each in stored}) == len(stored) == 12  # one of the thirteen failed
+    struck = {each["name"] for each in stored if each["extra_info"]["status"] == "struck"}
+    assert struck == {"training[cpu-fp32-threads1]", "inference[cpu-int8]"}
 
 
 @pytest.mark.parametrize("text", HOSTILE)
