@@ -14,7 +14,7 @@ from reports.money import accounts_of
 from reports.recommend import Advice, Limits, advise
 from reports.summary import titles
 from reports.text import one_line
-from tests.factories import make_run, make_trial, with_energy
+from tests.factories import LATENCY, make_latencies, make_run, make_trial, with_energy
 from tests.reports.example import HOSTILE, example_run, run_saying, spread
 from tests.reports.priced import BOOK, book_saying, both_runs, priced_run
 
@@ -173,3 +173,13 @@ def test_hostile_names_are_text_in_the_advice(text: str) -> None:
     advice = advise(accounts_of(run, groups, titles(groups), book_saying(text)), text, Goal.COST, Limits())
     assert advice.found
     assert all(one_line(line) == line for line in advice.lines)
+
+
+def test_who_asks_a_latency_of_steps_back_to_back_is_told_where_single_ones_were_timed() -> None:
+    steps = [0.001 + 1e-7 * (n % 100) for n in range(3000)]
+    run = make_run(make_trial(), make_trial(step_s=0.01, threads=1), make_latencies(LATENCY, steps))
+    advice = advised(run, Goal.TIME, Limits(max_latency_s=0.005))
+    assert not advice.found
+    assert advice.lines[-1] == "Of none of these were single steps timed; they were in latency (--workload)."
+    assert advised(run, Goal.TIME, Limits(max_latency_s=0.005), "latency").found
+    assert not any("--workload" in line for line in advised(run, Goal.TIME).lines)
