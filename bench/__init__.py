@@ -27,9 +27,7 @@ from typing import TYPE_CHECKING
 
 from bench.analysis import Comparison, Estimate, Verdict, compare, is_look, judge, may_leave, summarise
 from bench.errors import BenchError, ComparisonError, MeasurementError, StorageError, UnavailableError, UsageError
-from bench.options import Options, options_of
 from bench.records import AXES, Case, Check, CheckKind, Plan, Proof, Run, Sample, Trial, Variant, Workload, expand
-from bench.selection import Selection, declare
 from bench.storage import load
 from bench.workers.step import Step
 
@@ -39,16 +37,22 @@ if TYPE_CHECKING:
     from bench.instruments.spans import span
     from bench.instruments.stopwatch import HostStopwatch
     from bench.measurement import GroupMeasurement
+    from bench.options import Options, options_of
     from bench.preparing import prepare
+    from bench.selection import Selection, declare
     from bench.surroundings import Progress
 
-#: Public names that bring the instruments with them: loaded when asked for, so that reading a run stays quick.
+#: Public names that bring pytest or the instruments with them: loaded when asked for, so that a run is read quickly.
 _LATE = {
     "GroupMeasurement": "bench.measurement",
     "HostStopwatch": "bench.instruments.stopwatch",
+    "Options": "bench.options",
     "Progress": "bench.surroundings",
+    "Selection": "bench.selection",
     "annotated": "bench.instruments.nvtx",
+    "declare": "bench.selection",
     "energy_window": "bench.energy",
+    "options_of": "bench.options",
     "prepare": "bench.preparing",
     "span": "bench.instruments.spans",
 }

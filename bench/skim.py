@@ -16,10 +16,11 @@ from typing import Any, NamedTuple, get_type_hints
 import msgspec
 import numpy as np
 
+from bench.analysis.correctness import is_right, judge_each
 from bench.analysis.many import Samples, blocks_of, item_seconds, speedups
 from bench.analysis.statistics import Interval
 from bench.errors import BenchError
-from bench.records import SCHEMA, Case, Environment, Failure, Plan, Proof, Run, Sample, SampleKind, Workload
+from bench.records import SCHEMA, Case, Check, Environment, Failure, Plan, Proof, Run, Sample, SampleKind, Workload
 from bench.records.trial import LEAST_S, MOST_S
 from bench.storage import FILE_NAME, load, read_bytes
 
@@ -34,6 +35,7 @@ class _Trial(msgspec.Struct, gc=False):
     samples: list[_ROW]
     proofs: tuple[Proof, ...] = ()
     failure: Failure | None = None
+    checks: tuple[Check, ...] = ()
 
 
 class _Run(msgspec.Struct, gc=False):
@@ -67,6 +69,7 @@ class Glance:
     speedup: Interval | None  # None for the baseline, and for what may not be compared
     failed: bool
     honoured: bool
+    right: bool  # no check of its results failed
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ def _plain(run: Run) -> _Run:
             [(*sample[: _INDEX["kind"]], sample.kind.value) for sample in trial.samples],
             trial.proofs,
             trial.failure,
+            trial.checks,
         )
         for trial in run.trials
     ]
@@ -151,8 +155,10 @@ def _glanced(path: Path, run: _Run, known: _Cases) -> Skimmed:
             ratios[number],
             trial.failure is not None,
             all(proof.honoured for proof in trial.proofs),
+            is_right(judge_each(trial.checks, cases[number].case, run.plan)),
         )
         for number, trial in enumerate(run.trials)
+        if not cases[number].case.copy  # a copy is there to check the instrument
     )
     return Skimmed(path, run.id, run.started, run.environment, run.plan, glances)
 

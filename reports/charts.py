@@ -145,7 +145,8 @@ def _draw_phases(axes: Axes, marks: Sequence[_Mark], timed: Sequence[StepTimes])
             axes.barh(y, width, left=start, height=0.30, facecolor=(color, 0.45), edgecolor=color, linewidth=0.8)
             label = f"{one_line(one.name)} {percent(one.share)}"
             if one.name.isascii() and width / limit > 0.017 * len(label):
-                axes.text(start + width / 2, y, label, color=INK, ha="center", va="center", fontsize=7.5)
+                inside = f"inside{y:g}-{number}"
+                axes.text(start + width / 2, y, label, color=INK, ha="center", va="center", fontsize=7.5, gid=inside)
             start += width
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g} {unit}"))
 

@@ -124,7 +124,8 @@ def _show(chosen: argparse.Namespace) -> None:
 
     book = book_of(chosen)
     if len(chosen.run) > 1:
-        from reports.together import compose_together, text_lines
+        from reports.together import compose_together
+        from reports.together_text import text_lines
 
         _refuse_between(chosen)
         printed("".join(f"{line}\n" for line in text_lines(compose_together(chosen.run, book), _columns())))

@@ -12,15 +12,16 @@ from bench.records import Run
 from bench.records.power import PowerLog
 from bench.records.prices import PriceBook
 from bench.units import quantity
-from reports.choices import independence_table
 from reports.facts import environment_table, method_table
 from reports.figures import DASH, duration
-from reports.money import Money, accounts_of, money_of, money_said, price_table
+from reports.independence import independence_table
+from reports.lead import words_of
+from reports.money import Money, accounts_of, money_of, price_table
 from reports.places import place_tables
 from reports.profile import capture_tables, time_tables
-from reports.self_check import noise_said, self_check_table
+from reports.self_check import self_check_table
 from reports.settings import change_said
-from reports.summary import Headline, headline, summarised, titles
+from reports.summary import Headline, headline, titles
 from reports.tables import Table, failure_table, group_table, skip_table
 from reports.text import listed, one_line
 from reports.wording import absolutes_said, comparisons_said, of_verdict
@@ -46,7 +47,8 @@ class Document:
 
     title: str
     facts: tuple[tuple[str, str], ...]  # run, date, machine, length
-    summary: tuple[str, ...]
+    lead: tuple[str, ...]  # three to five sentences for who reads no further
+    summary: tuple[str, ...]  # those, and all others
     sections: tuple[Section, ...]
     failures: Table
     skips: Table
@@ -81,9 +83,8 @@ def compose(run: Run, prices: PriceBook | None = None, between: tuple[str, str] 
             group,
             headline(title, group, run.plan.confidence),
             group_table(group, title, run.plan),
-            independence_table(group),
-            time_tables(group, title, run, between),
-            run.plan.confidence,
+            time=time_tables(group, title, run, between),
+            confidence=run.plan.confidence,
             log=run.log_of(row.trial for row in group.rows),
         )
         for title, group in named
@@ -93,17 +94,15 @@ def compose(run: Run, prices: PriceBook | None = None, between: tuple[str, str] 
             replace(section, money=money_of(account, section.table))
             for section, account in zip(sections, accounts, strict=True)
         )
-    said = summarised(groups, run)
+    sections = tuple(
+        replace(section, aside=independence_table(section.group, section.table, section.money)) for section in sections
+    )
+    words = words_of(groups, named, run, accounts)
     return Document(
         title=_title(tuple(title for title, _ in named)),
         facts=_facts(run),
-        summary=(
-            *said[: len(groups)],
-            *money_said(accounts),
-            *said[len(groups) :],
-            *noise_said(run),
-            *_resumed_said(run),
-        ),
+        lead=words.lead,
+        summary=(*words.sentences, *_resumed_said(run)),
         sections=sections,
         failures=failure_table(run),
         skips=skip_table(run.skips),

@@ -11,6 +11,7 @@ import html
 import io
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -30,10 +31,27 @@ _COLORS: Mapping[str, str] = {
     "#070809": "var(--same)",
     "#08090a": "var(--unsure)",
     "#090a0b": "var(--baseline)",
-    "#0a0b0c": "var(--accent)",
+    "#0b0c0d": "var(--line1)",
+    "#0c0d0e": "var(--line2)",
+    "#0d0e0f": "var(--line3)",
+    "#0e0f10": "var(--line4)",
+    "#0f1011": "var(--line5)",
+    "#101112": "var(--line6)",
 }
-#: For several lines of one picture.
-SERIES = ("#0a0b0c", "#060708", "#050607", "#08090a", "#070809", "#090a0b")
+#: For several lines of one picture: a colour and a dash each, so that they can be told apart on grey paper too.
+SERIES = ("#0b0c0d", "#0c0d0e", "#0d0e0f", "#0e0f10", "#0f1011", "#101112")
+DASHES: tuple[str | tuple[float, tuple[float, ...]], ...] = (
+    "-", (0, (5, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (1.2, 1.2)), (0, (8, 2, 2, 2, 2, 2)), (0, (3, 3)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A picture with its heading and the line beneath it."""
+
+    title: str
+    text: str
+    svg: str
 
 
 def picture(draw: Callable[[Figure], None], height_in: float, prefix: str, title: str, description: str) -> str:

@@ -1,6 +1,7 @@
 """A run as pytest-benchmark would have saved it, for its own ``compare``: seconds per step of every timing sample.
 
-Cases without samples are left out, as pytest-benchmark leaves out benchmarks that failed.
+Cases without samples are left out, as pytest-benchmark leaves out benchmarks that failed, and so are the copies of a
+self-check. What is struck out says so in its ``extra_info``, since a table of times has no other place for it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import msgspec
 import pytest_benchmark
 from pytest_benchmark.stats import Stats
 
+from bench.analysis.correctness import is_right, judge_checks
 from bench.records import Run, SampleKind, Trial
 from reports.text import one_line
 
 
 def encoded(run: Run) -> bytes:
     """The JSON of a run, indented as pytest-benchmark indents it."""
-    benchmarks = [entry for trial in run.trials if (entry := _benchmark(trial)) is not None]
+    benchmarks = [entry for trial in run.trials if (entry := _benchmark(trial, run)) is not None]
     return msgspec.json.format(msgspec.json.encode({**_head(run), "benchmarks": benchmarks}), indent=4) + b"\n"
 
 
@@ -42,7 +44,9 @@ def _head(run: Run) -> dict[str, Any]:
     }
 
 
-def _benchmark(trial: Trial) -> dict[str, Any] | None:
+def _benchmark(trial: Trial, run: Run) -> dict[str, Any] | None:
+    if trial.case.copy:
+        return None
     wanted = SampleKind.TIMING
     if not any(sample.kind is wanted for sample in trial.samples):
         wanted = SampleKind.LATENCY
@@ -59,7 +63,11 @@ def _benchmark(trial: Trial) -> dict[str, Any] | None:
         "fullname": f"joulemark::{workload}[{variant}]",
         "params": {"case": variant},
         "param": variant,
-        "extra_info": {"case": one_line(trial.case.name), "items_per_step": trial.items_per_step},
+        "extra_info": {
+            "case": one_line(trial.case.name),
+            "items_per_step": trial.items_per_step,
+            "status": _status(trial, run),
+        },
         "options": {
             "disable_gc": False,
             "timer": "joulemark_samples",
@@ -70,3 +78,10 @@ def _benchmark(trial: Trial) -> dict[str, Any] | None:
         },
         "stats": {**stats.as_dict(), "data": times, "iterations": 1},
     }
+
+
+def _status(trial: Trial, run: Run) -> str:
+    """``"measured"``, ``"failed"``, or ``"struck"`` for a label that was not honoured or results that are wrong."""
+    if trial.failure is not None:
+        return "failed"
+    return "measured" if trial.honoured and is_right(judge_checks(trial, run.plan)) else "struck"

@@ -29,27 +29,27 @@ def write(run: Run, folder: Path) -> None:
         StorageError: the folder cannot be written.
     """
     proto = _library()
-    for group in summarise(run):
-        for number, row in enumerate(group.rows):
-            name = _safe(f"{group.workload.name}-{row.trial.case.variant.id}")
-            place = folder / f"{_safe(run.id)}-{number:03}-{name}"
-            try:
-                events = proto.writer(str(place))
-            except OSError as error:
-                msg = f"{place} cannot be written ({error.strerror or error}); choose another folder"
-                raise StorageError(msg) from error
-            wall_s = _moment(run.started)
-            points = [
-                *_session(proto, _parameters(run, row), row, wall_s, run.duration_s or 0.0),
-                *(
-                    (step, proto.summary.Summary.Value(tag=tag, simple_value=value))
-                    for tag, step, value in _scalars(row, group.workload.items)
-                ),
-            ]
-            for step, point in points:
-                message = proto.summary.Summary(value=[point])
-                events.add_event(proto.event.Event(wall_time=wall_s, step=step, summary=message))
-            events.close()
+    cases = [(group, row) for group in summarise(run) for row in group.rows]
+    for number, (group, row) in enumerate(cases):  # the number tells apart what reads the same when it is cut
+        name = _safe(f"{group.workload.name}-{row.trial.case.variant.id}")
+        place = folder / f"{_safe(run.id)}-{number:03}-{name}"
+        try:
+            events = proto.writer(str(place))
+        except OSError as error:
+            msg = f"{place} cannot be written ({error.strerror or error}); choose another folder"
+            raise StorageError(msg) from error
+        wall_s = _moment(run.started)
+        points = [
+            *_session(proto, _parameters(run, row), row, wall_s, run.duration_s or 0.0),
+            *(
+                (step, proto.summary.Summary.Value(tag=tag, simple_value=value))
+                for tag, step, value in _scalars(row, group.workload.items)
+            ),
+        ]
+        for step, point in points:
+            message = proto.summary.Summary(value=[point])
+            events.add_event(proto.event.Event(wall_time=wall_s, step=step, summary=message))
+        events.close()
 
 
 class _Library(NamedTuple):

@@ -41,6 +41,11 @@ _HEADING_WIDTH = 20
 #: In the narrow form the one column stands beneath the other.
 _BENEATH = {"verdict": "notes", "accuracy": "error"}
 _ALL_BUT_MONEY = ("rate", "p90", "saving", "setup", "payoff", "memory")
+#: Of a bill, what follows from the rest; the columns above are not in one.
+_OF_A_BILL = (
+    "set-up", "epoch-emissions", "epoch-energy", "run-emissions", "spot", "emissions", "electricity",
+    "run-electricity", "at0.5", "pays",
+)  # fmt: skip
 #: What is left out, one step after the other, until the rest fits.
 _DISPENSABLE: tuple[tuple[str, ...], ...] = (
     (),
@@ -49,13 +54,7 @@ _DISPENSABLE: tuple[tuple[str, ...], ...] = (
     ("setup", "payoff", "memory"),
     ("rate", "p90", "setup", "payoff", "memory"),
     _ALL_BUT_MONEY,
-    # Of a bill, what follows from the rest; the columns above are not in one.
-    (*_ALL_BUT_MONEY, "set-up"),
-    (*_ALL_BUT_MONEY, "set-up", "spot"),
-    (*_ALL_BUT_MONEY, "set-up", "spot", "emissions"),
-    (*_ALL_BUT_MONEY, "set-up", "spot", "emissions", "electricity"),
-    (*_ALL_BUT_MONEY, "set-up", "spot", "emissions", "electricity", "at0.5"),
-    (*_ALL_BUT_MONEY, "set-up", "spot", "emissions", "electricity", "at0.5", "pays"),
+    *((*_ALL_BUT_MONEY, *_OF_A_BILL[:number]) for number in range(1, len(_OF_A_BILL) + 1)),
 )
 
 

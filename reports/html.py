@@ -16,7 +16,7 @@ from reports.figures import percent
 from reports.tables import STRUCK, Align, Role
 
 if TYPE_CHECKING:
-    from reports.plots import Plot
+    from reports.drawing import Plot
 
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("reports"),

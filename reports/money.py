@@ -1,4 +1,4 @@
-"""What a run costs, as tables and sentences: per million items, per epoch and per training run."""
+"""What a run costs, as tables: per million items, per epoch and per training run."""
 
 from __future__ import annotations
 
@@ -252,14 +252,15 @@ def _training_table(account: Account, table: Table) -> Table:
         Column("case", "case"): lambda n: table.lines[n].cells[0],
         Column("length", "time", "of the run", Align.RIGHT): lambda n: Cell(_length(account.group.rows[n], length)),
     }
-    columns |= _money_column("epoch", f"epoch, {name}", currency, paid, assume.images)
-    columns |= _money_column("run", f"run, {name}", currency, paid, length)
+    columns |= _money_column("epoch", f"{name} of epoch", currency, paid, assume.images)
+    columns |= _money_column("run", f"{name} of run", currency, paid, length)
     if name != "electricity":
         powers = [None if bill is None else bill.electricity for bill in account.bills]
-        columns |= _money_column("run-electricity", "electricity", currency, powers, length)
+        columns |= _money_column("run-electricity", "electricity of run", currency, powers, length)
     energies, emissions = _watt_hours(account), _grams(account)
-    columns |= _quantity_column("run-energy", "energy", energies, length, "Wh")
-    columns |= _quantity_column("run-emissions", "CO2e", emissions, length, "g")
+    for of, items in (("epoch", assume.images), ("run", length)):
+        columns |= _quantity_column(f"{of}-energy", f"energy of {of}", energies, items, "Wh")
+        columns |= _quantity_column(f"{of}-emissions", f"CO2e of {of}", emissions, items, "g")
     title = f"{account.title}: what a training run costs"
     legend = (
         f"A run is {assume.epochs} epochs of {assume.images:,} {account.items}, each worked through at the rate that "
@@ -318,73 +319,6 @@ def _assumed(book: PriceBook) -> Iterator[tuple[str, str, str, str]]:
     where = one_line(book.path) or DASH
     yield "share of the paid time at work", percent(book.assume.utilisation), where, ""
     yield "training run", f"{book.assume.epochs} epochs of {book.assume.images:,} images", where, ""
-
-
-# --- words ---------------------------------------------------------------------------------------------------------
-
-
-def money_said(accounts: Sequence[Account]) -> tuple[str, ...]:
-    """What a million items cost, in a sentence for each group; and for devices without a price, what is asked for."""
-    said = [sentence for account in accounts if (sentence := _cheapest_said(account))]
-    unpriced = dict.fromkeys(
-        one_line(account.tariff.device.name)
-        for account in accounts
-        if account.tariff.rent is None and account.tariff.purchase is None and any(account.bills)
-    )
-    if unpriced:
-        said.append(
-            f"The price book has neither rent nor purchase price of {listed(tuple(unpriced))}: write one there "
-            "(joulemark prices > prices.toml) and give it with --prices prices.toml, or --bench-prices when measuring."
-        )
-    return (*said, *_lacks_said(accounts))
-
-
-def _lacks_said(accounts: Sequence[Account]) -> Iterator[str]:
-    """What of electricity the price book does not know, where there is energy to be priced."""
-    used = [account for account in accounts if any(bill is not None and bill.energy_j for bill in account.bills)]
-    if not used:
-        return
-    tariff, region = used[0].tariff, one_line(used[0].book.assume.region) or DASH
-    entries = (("price", "electricity", tariff.electricity), ("CO2e", "carbon", tariff.carbon))
-    for what, name, entry in entries:
-        if entry is None:
-            yield (
-                f"The price book has no {what} of electricity for the region {region}: write it there ([[{name}]]), "
-                "or name another region (--region)."
-            )
-
-
-def _cheapest_said(account: Account) -> str | None:
-    known = [
-        (row, bill, paid)
-        for row, bill in account.priced
-        if (paid := bill.cheapest_way) is not None and not paid[1].estimated
-    ]
-    if not known:
-        return None
-    row, _, (way, cost) = min(known, key=lambda one: one[2][1].value)
-    same_way = [one for one in known if one[2][0] == way]
-    scale = column_scale([bounds(one[2][1].times(MANY)) for one in same_way], "1")
-    title = account.title[:1].upper() + account.title[1:]
-    text = (
-        f"{title}: {rounded(MANY)} {account.items} cost {_said(cost, scale, account)} with {variant_of(row)} by {way}"
-    )
-    baseline = next((one for one in same_way if one[0].is_baseline), None)
-    if baseline is None or row.is_baseline:
-        return f"{text}, the cheapest that was measured."
-    doubt = {
-        Standing.UNSURE: ", though it was not shown to be faster (UNSURE)",
-        Standing.SAME: ", which is no difference that counts (SAME)",
-    }.get(standing(row), "")
-    return f"{text}, and {_said(baseline[2][1], scale, account)} with {variant_of(baseline[0])}{doubt}."
-
-
-def _said(cost: Cost, scale: Scale, account: Account) -> str:
-    many = cost.times(MANY)
-    interval = ""
-    if many.low is not None and many.high is not None:
-        interval = f" ({scale.number(many.low)} to {scale.number(many.high)})"
-    return f"{scale.number(many.value)} {one_line(account.tariff.currency)}{interval}"
 
 
 def variant_of(row: Row) -> str:

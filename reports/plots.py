@@ -1,30 +1,26 @@
-"""Pictures beside those of rate, speed-up and energy: money, choices, power over time, latency, and set-up.
+"""Pictures beside those of rate, speed-up and energy: power over time, latency and set-up, and those of money.
 
 Names and figures come from the tables, so a picture says nothing that its table does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from bench.analysis import Row
-from bench.analysis.cost import Bill, Cost
 from bench.records import Sample, SampleKind
 from bench.records.power import PowerTrace, SourceKind
 from bench.units import quantity
 from reports.document import Section
-from reports.drawing import BAND, INK, MUTED, SERIES, picture, plain
-from reports.money import MANY, front_of
+from reports.drawing import BAND, DASHES, INK, MUTED, SERIES, Plot, picture, plain
+from reports.plots_money import money_plots
 from reports.standing import Standing, standing
-from reports.tables import energy_per_item
 from reports.text import one_line, shortened
 
 _NAME = 40
@@ -33,122 +29,19 @@ _POINTS = 600  # of one line: finer than the screen is
 _SOUND = frozenset({Standing.FASTER, Standing.SLOWER, Standing.SAME, Standing.UNSURE, Standing.BASELINE})
 
 
-_Bar = tuple[Row, Bill, Cost]
+#: Lengths of time that people know, for an axis.
+_LENGTHS = {
+    0.001: "1 ms", 0.01: "10 ms", 0.1: "0.1 s", 1.0: "1 s", 10.0: "10 s", 60.0: "1 min", 600.0: "10 min",
+    3600.0: "1 h", 36_000.0: "10 h", 604_800.0: "1 week", 2_592_000.0: "30 days", 31_536_000.0: "1 year",
+}  # fmt: skip
+
 _Numbers = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A picture with its heading and the line beneath it."""
-
-    title: str
-    text: str
-    svg: str
 
 
 def plots_of(section: Section, prefix: str) -> tuple[Plot, ...]:
     """Every picture of a group for which there are figures."""
-    drawn = (_cost(section, prefix), _pareto(section, prefix), _power(section, prefix), _latency(section, prefix))
-    return tuple(plot for plot in (*drawn, _set_up(section, prefix)) if plot is not None)
-
-
-# --- money ---------------------------------------------------------------------------------------------------------
-
-
-def _cost(section: Section, prefix: str) -> Plot | None:
-    """What a million items cost by the default way, electricity stacked on the device; with the interval."""
-    if section.money is None:
-        return None
-    account = section.money.account
-    paid = [(row, bill, bill.cheapest_way) for row, bill in account.priced]
-    ways = {way[0] for _, _, way in paid if way is not None and not way[1].estimated}
-    name = next((one for one in ("rent", "ownership", "electricity") if one in ways), None)
-    bars = [(row, bill, way[1]) for row, bill, way in paid if way is not None and way[0] == name]
-    if name is None or not bars:
-        return None
-    currency = one_line(account.tariff.currency)
-
-    def draw(figure: Figure) -> None:
-        axes = _rows(figure, len(bars))
-        for y, (row, bill, cost) in _placed(bars):
-            total = cost.value * MANY
-            power = bill.electricity.value * MANY if name == "ownership" and bill.electricity is not None else 0.0
-            axes.barh(y, total - power, height=0.3, facecolor=(SERIES[4], 0.55), edgecolor=SERIES[4], linewidth=0.8)
-            axes.barh(y, power, left=total - power, height=0.3, facecolor=(SERIES[3], 0.55), linewidth=0.0)
-            if cost.low is not None and cost.high is not None:
-                axes.plot([cost.low * MANY, cost.high * MANY], [y, y], "-", color=INK, linewidth=1.2)
-            _named(axes, y, _variant(row), f"{total:.3g}")
-
-    text = f"{currency} for a million {account.items} by {name}; less is better; with intervals"
-    if name == "ownership":
-        text += "; the last part is electricity while at work"
-    described = "; ".join(f"{_variant(row)} {cost.value * MANY:.3g}" for row, _, cost in bars)
-    height = 0.42 * len(bars) + 0.36
-    svg = picture(draw, height, f"{prefix}cost", f"Cost, {section.table.title}", f"{text}: {described}.")
-    return Plot("cost", text, svg)
-
-
-def _pareto(section: Section, prefix: str) -> Plot | None:
-    """Rate against energy, or else against money; what nothing beats is filled."""
-    if section.money is None:
-        return None
-    account = section.money.account
-    points = list(_choices(section))
-    if len(points) < 2:
-        return None
-    best = front_of(account)
-    unit = "J" if _by_energy(account.priced) else one_line(account.tariff.currency)
-    price = "J each" if unit == "J" else f"{unit} a million"
-
-    def draw(figure: Figure) -> None:
-        axes = figure.add_axes((0.11, 0.16, 0.87, 0.82))
-        middle = (min(point[2][0] for point in points) + max(point[2][0] for point in points)) / 2
-        for number, row, rate, price in points:
-            face, edge = (SERIES[2], SERIES[2]) if number in best else ("none", MUTED)
-            axes.errorbar(
-                rate[0], price[0], xerr=_error(rate), yerr=_error(price), fmt="o", markersize=6, color=SERIES[2],
-                markerfacecolor=face, markeredgecolor=edge, ecolor=MUTED, elinewidth=1,
-            )  # fmt: skip
-            label = shortened(_variant(row), 24)
-            # To the left of what stands right, so that no name runs out of the picture.
-            left = rate[0] > middle
-            offset, side = ((-6, 5), "right") if left else ((6, 5), "left")
-            where = (rate[0], price[0])
-            axes.annotate(label, where, offset, textcoords="offset points", ha=side, color=INK, fontsize=8)
-        axes.margins(x=0.18, y=0.18)
-        axes.set_xlabel("rate: more is better")
-        axes.set_ylabel("price: less is better")
-        plain(axes)
-
-    text = f"{account.items}/s (across) and {price} (up); filled: no other case is better in all that was measured"
-    described = "; ".join(f"{_variant(row)} {rate[0]:.4g}, {price[0]:.4g}" for _, row, rate, price in points)
-    return Plot("choices", text, picture(draw, 3.4, f"{prefix}pareto", f"Choices, {section.table.title}", described))
-
-
-_Three = tuple[float, float | None, float | None]
-
-
-def _choices(section: Section) -> Iterator[tuple[int, Row, _Three, _Three]]:
-    """Number, row, rate and price of every sound case; price is energy where all have it, else money."""
-    if section.money is None:
-        return
-    account = section.money.account
-    by_energy = _by_energy(account.priced)
-    numbers = {id(row): number for number, row in enumerate(account.group.rows)}
-    for row, bill in account.priced:
-        rate, energy, way = row.throughput, energy_per_item(row), bill.cheapest_way
-        if rate is None:
-            continue
-        if by_energy and energy is not None:
-            yield numbers[id(row)], row, (rate.value, rate.low, rate.high), (energy.value, energy.low, energy.high)
-        elif not by_energy and way is not None and not way[1].estimated:
-            many = way[1].times(MANY)
-            yield numbers[id(row)], row, (rate.value, rate.low, rate.high), (many.value, many.low, many.high)
-
-
-def _by_energy(priced: Sequence[tuple[Row, object]]) -> bool:
-    known = [energy_per_item(row) for row, _ in priced]
-    return bool(known) and all(energy is not None and not energy.estimated for energy in known)
+    drawn = (_power(section, prefix), _latency(section, prefix), _set_up(section, prefix))
+    return (*money_plots(section, prefix), *(plot for plot in drawn if plot is not None))
 
 
 # --- power over time -----------------------------------------------------------------------------------------------
@@ -179,10 +72,10 @@ def _power(section: Section, prefix: str) -> Plot | None:
             axes.text(
                 middle, 1.0, str(number), transform=axes.get_xaxis_transform(), color=MUTED, ha="center", va="top"
             )
-        for color, (trace, times, watts) in zip(SERIES, lines, strict=False):
-            label = _drawable(f"{trace.component.name}, {trace.source}")
-            axes.step(times - first_s, watts, where="pre", color=color, linewidth=1.2, label=shortened(label, _NAME))
-        axes.set_ylim(bottom=0)
+        for color, dash, (trace, times, watts) in zip(SERIES, DASHES, lines, strict=False):
+            label = shortened(_drawable(f"{trace.component.name}, {trace.source}"), _NAME)
+            axes.step(times - first_s, watts, where="pre", color=color, linestyle=dash, linewidth=1.2, label=label)
+        axes.set_ylim(0, 1.15 * max(float(watts.max()) for _, _, watts in lines))  # the numbers stand above
         axes.set_xlabel("seconds")
         axes.set_ylabel("W")
         plain(axes)
@@ -234,18 +127,20 @@ def _latency(section: Section, prefix: str) -> Plot | None:
 
     def draw(figure: Figure) -> None:
         axes = figure.add_axes((0.11, 0.16, 0.87, 0.80))
-        for color, (row, steps) in zip(SERIES, curves, strict=False):
+        for color, dash, (row, steps) in zip(SERIES, DASHES, curves, strict=False):
             places = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), _POINTS)).round().astype(int))
             share = (places + 1) / len(steps)
-            axes.step(
-                steps[places], share, where="post", color=color, linewidth=1.4, label=shortened(_variant(row), _NAME)
-            )
-        if max(steps[-1] for _, steps in curves) > 8 * min(steps[0] for _, steps in curves):
+            label = shortened(_variant(row), _NAME)
+            axes.step(steps[places], share, where="post", color=color, linestyle=dash, linewidth=1.4, label=label)
+        least, most = min(steps[0] for _, steps in curves), max(steps[-1] for _, steps in curves)
+        digits = 2 if most > 8 * least else 3
+        if most > 8 * least:
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if most < 100 * least else (1.0,)))
             axes.xaxis.set_minor_formatter(NullFormatter())
         else:
             axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, "s")))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, "s", digits)))
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
         axes.set_xlabel("time per step")
@@ -267,15 +162,18 @@ def _set_up(section: Section, prefix: str) -> Plot | None:
     items = np.logspace(1, 8, 141)
 
     def draw(figure: Figure) -> None:
-        axes = figure.add_axes((0.13, 0.16, 0.85, 0.80))
-        for color, row in zip(SERIES, rows, strict=False):
+        axes = figure.add_axes((0.11, 0.16, 0.83, 0.80))
+        for color, dash, row in zip(SERIES, DASHES, rows, strict=False):
             if row.throughput is None or row.set_up_cold is None:
                 continue
             seconds = row.set_up_cold.value + items / row.throughput.value
-            axes.plot(items, seconds, "-", color=color, linewidth=1.4, label=shortened(_variant(row), _NAME))
+            label = shortened(_variant(row), _NAME)
+            axes.plot(items, seconds, color=color, linestyle=dash, linewidth=1.4, label=label)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+        low, high = axes.get_ylim()
+        axes.set_yticks([seconds for seconds in _LENGTHS if low <= seconds <= high], minor=False)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _LENGTHS.get(round(value, 6), "")))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.set_xticks([1e2, 1e4, 1e6, 1e8])
         axes.minorticks_off()
@@ -287,12 +185,6 @@ def _set_up(section: Section, prefix: str) -> Plot | None:
     described = "; ".join(f"{_variant(row)}: set-up {_said(row)}" for row in rows)
     svg = picture(draw, 3.0, f"{prefix}setup", f"Set-up, {section.table.title}", f"{text}: {described}.")
     return Plot("when set-up has paid", text, svg)
-
-
-def _short(seconds: float) -> str:
-    """A round length of time on an axis."""
-    hours = seconds / 3600
-    return quantity(seconds, "s", 2) if seconds < 100 else f"{hours:.2g} h" if hours >= 1 else f"{seconds / 60:.2g} min"
 
 
 def _said(row: Row) -> str:
@@ -310,36 +202,8 @@ def _telling(section: Section) -> list[Row]:
 # --- parts ---------------------------------------------------------------------------------------------------------
 
 
-def _rows(figure: Figure, count: int) -> Axes:
-    height = 0.42 * count + 0.36
-    bottom = 0.36 / height
-    axes = figure.add_axes((0.002, bottom, 0.996, 1 - bottom))
-    axes.set_ylim(-0.45, count - 0.35)
-    axes.set_yticks([])
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    plain(axes, grid="x")
-    axes.spines["left"].set_visible(False)
-    return axes
-
-
-def _placed(bars: Sequence[_Bar]) -> list[tuple[int, _Bar]]:
-    return [(len(bars) - 1 - number, bar) for number, bar in enumerate(bars)]
-
-
-def _named(axes: Axes, y: float, name: str, text: str) -> None:
-    across = axes.get_yaxis_transform()
-    axes.text(0.0, y + 0.22, shortened(name, _NAME), transform=across, color=INK, va="bottom")
-    axes.text(1.0, y + 0.22, text, transform=across, color=INK, va="bottom", ha="right")
-
-
 def _legend(axes: Axes) -> None:
     axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="best")
-
-
-def _error(three: _Three) -> list[list[float]] | None:
-    value, low, high = three
-    return None if low is None or high is None else [[value - low], [high - value]]
 
 
 def _drawable(text: str) -> str:

@@ -84,7 +84,7 @@ def difference_table(first: Trial, second: Trial, confidence: float) -> Table:
         cells = (_spot_name(one.name), Cell(one.what, role=Role.MUTED), _seconds(one.first_s), _seconds(one.second_s))
         lines.append(Line((*cells, Cell(more))))
     legend = "Phases from the pass that timed them, operators (their own time) and kernels from a profiler."
-    return Table(f"{names[0]} against {names[1]}: where the time differs", columns, tuple(lines), (), legend)
+    return Table(f"where the time differs: {names[0]} against {names[1]}", columns, tuple(lines), (), legend)
 
 
 def check_pair(run: Run, names: tuple[str, str]) -> None:

@@ -74,7 +74,8 @@ def advise(accounts: Sequence[Account], workload: str, goal: Goal, limits: Limit
     latencies = _single_steps(accounts)
     candidates = [_candidate(number, case, goal, way, latencies) for number, case in enumerate(cases)]
     choice = choose(candidates, limits.max_latency_s, limits.min_accuracy)
-    return Advice(choice.winner is not None, tuple(_words(cases, choice, goal, way, limits)))
+    lines = (*_words(cases, choice, goal, way, limits), *_asked_elsewhere(accounts, candidates, workload, limits))
+    return Advice(choice.winner is not None, lines)
 
 
 def _candidate(key: int, case: _Case, goal: Goal, way: str, latencies: dict[tuple[str, str], Estimate]) -> Candidate:
@@ -129,6 +130,17 @@ def _single_steps(accounts: Sequence[Account]) -> dict[tuple[str, str], Estimate
                 known = Estimate(tail.name, tail.value_s, None, tail.bound_s, tail.confidence, "s", tail.n)
                 found[account.group.device, row.trial.case.variant.id] = known
     return found
+
+
+def _asked_elsewhere(
+    accounts: Sequence[Account], candidates: Sequence[Candidate], workload: str, limits: Limits
+) -> Iterator[str]:
+    """Where single steps were timed, if a latency was asked of cases of which none were."""
+    timed = {account.group.workload.name for account in accounts if any(row.tails for row in account.group.rows)}
+    used = any(one.latency is not None and one.latency.statistic != "time per step" for one in candidates)
+    if limits.max_latency_s is not None and timed - {workload} and not used:
+        names = listed(tuple(one_line(name) for name in sorted(timed - {workload})))
+        yield f"Of none of these were single steps timed; they were in {names} (--workload)."
 
 
 # --- words ---------------------------------------------------------------------------------------------------------

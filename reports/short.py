@@ -12,9 +12,8 @@ from reports.text import shortened
 
 #: The whole text is shorter than this, in characters.
 MOST = 4000
-_NAME, _SENTENCE = 60, 300
+_NAME, _SENTENCE = 60, 600
 _COLUMNS = ("case", "rate", "speedup", "verdict", "energy")
-_SENTENCES = 5
 
 
 def render(document: Document) -> str:
@@ -35,7 +34,7 @@ def render(document: Document) -> str:
 def _verdict(document: Document) -> str:
     """The first sentences of the summary: what is fastest, what it costs, what to doubt."""
     sentences: list[str] = []
-    for sentence in document.summary[:_SENTENCES]:
+    for sentence in document.lead:
         text = escaped(shortened(sentence, _SENTENCE))
         if sum(map(len, sentences)) + len(text) < MOST // 2:
             sentences.append(text)

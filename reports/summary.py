@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from bench.analysis import Comparison, Group, Row, Verdict, input_shares
 from bench.records import CaveatKind, Plan, Run
-from reports.choices import break_even_said, independence_said, input_said
+from reports.choices import break_even_said, input_said
 from reports.figures import bounds, percent, ratio_scale, share
+from reports.independence import independence_said
+from reports.money import Account
 from reports.standing import Standing, standing
 from reports.text import listed, one_line
 from reports.wording import OF_ENERGY, of_caveat
+
+#: Groups, each with its title.
+Named = tuple[tuple[str, Group], ...]
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,55 @@ def titles(groups: tuple[Group, ...]) -> tuple[str, ...]:
     )
 
 
-def summarised(groups: tuple[Group, ...], run: Run) -> tuple[str, ...]:
+def summarised(groups: tuple[Group, ...], run: Run, accounts: tuple[Account, ...] = ()) -> tuple[str, ...]:
     """The sentences: the fastest of each group, what is the same or undecided, what has no verdict and why."""
     if not groups and not run.skips:
         return ("This run holds no cases: nothing was selected, or it ended before the first.",)
     named = tuple(zip(titles(groups), groups, strict=True))
-    sentences = [_fastest(title, group) for title, group in named]
-    sentences += [sentence for title, group in named if (sentence := _least_energy(title, group))]
-    sentences += _of_choices(named, run)
-    sentences += _unmeasured_energy(groups)
+    return (*fastest_said(named), *energy_said(named), *others_said(named, run, accounts))
+
+
+def fastest_said(named: Named) -> tuple[str, ...]:
+    """The fastest of each group, a sentence each."""
+    return tuple(_fastest(title, group) for title, group in named)
+
+
+def energy_said(named: Named) -> tuple[str, ...]:
+    """What takes the least energy, a sentence for each group that has any."""
+    return tuple(sentence for title, group in named if (sentence := _least_energy(title, group)))
+
+
+def fastest_in_one(named: Named) -> str:
+    """The fastest of every group in one sentence, and the groups that have none."""
+    parts = []
+    for title, group in named:
+        winners = ranked_winners(group)
+        if winners:
+            row, comparison = winners[0]
+            doubts = dict.fromkeys(of_caveat(one).label for one in row.caveats if one.kind not in OF_ENERGY)
+            parts.append(f"{_speedup(comparison)} times with {_name(row)} ({', '.join((title, *doubts))})")
+    none = tuple(title for title, group in named if not ranked_winners(group))
+    said = f"The largest speed-ups shown, each over the baseline of its group: {'; '.join(parts)}." if parts else ""
+    lacking = f"Nothing was shown to be faster in {listed(none, 9)}." if none else ""
+    return " ".join(filter(None, (said, lacking)))
+
+
+def energy_in_one(named: Named) -> str:
+    """What takes the least energy in every group that has any, in one sentence."""
+    parts = []
+    for title, group in named:
+        saver = _saver(group)
+        if saver is not None:
+            parts.append(f"{_speedup(saver[1])} times with {_name(saver[0])} ({title})")
+    if not parts:
+        return "No setting was shown to take less energy than the baseline of its group."
+    return f"The most work per joule shown, each over the baseline of its group: {'; '.join(parts)}."
+
+
+def others_said(named: Named, run: Run, accounts: tuple[Account, ...] = ()) -> tuple[str, ...]:
+    """What a choice costs, what is the same or undecided, what has no verdict and why."""
+    groups = tuple(group for _, group in named)
+    sentences = [*_of_choices(named, run, accounts), *_unmeasured_energy(groups)]
     sentences += _of_standing(named, Standing.SAME, f"Not different from the baseline by more than {_band(run.plan)}")
     sentences += _of_standing(named, Standing.UNSURE, "Undecided, so neither faster nor slower may be said of")
     sentences += _without_verdict(named, run)
@@ -68,12 +114,15 @@ def ranked_winners(group: Group) -> tuple[tuple[Row, Comparison], ...]:
     return tuple(sorted(winners, key=lambda winner: -winner[1].speedup))
 
 
-def _of_choices(named: tuple[tuple[str, Group], ...], run: Run) -> list[str]:
+def _of_choices(named: Named, run: Run, accounts: tuple[Account, ...]) -> list[str]:
     """What is paid for a choice: set-up, input, independence; nothing where nothing of it was measured."""
     winners = [(title, group, next((row for row, _ in ranked_winners(group)), None)) for title, group in named]
     said = [break_even_said(title, group, winner) for title, group, winner in winners]
     said += [input_said(share, run.plan.confidence) for share in input_shares(run.trials, run.plan.confidence)]
-    said += [independence_said(title, group) for title, group in named]
+    said += [
+        independence_said(title, group, account)
+        for (title, group), account in itertools.zip_longest(named, accounts)  # without prices there are no accounts
+    ]
     return [sentence for sentence in said if sentence is not None]
 
 
@@ -110,18 +159,24 @@ def _least_energy(title: str, group: Group) -> str | None:
     """Which setting takes the least energy; None where none was measured."""
     if not any(row.energy_verdict for row in group.rows):
         return None
+    saver = _saver(group)
+    if saver is None:
+        return f"{_capital(title)}: no setting was shown to take less energy than {_case(group)}."
+    row, ratio = saver
+    return (
+        f"{_capital(title)}: {_name(row)} does {_speedup(ratio)} times as much with a joule as {_case(group)} "
+        f"({percent(ratio.confidence)} interval {_interval(ratio)}), the largest saving of energy shown."
+    )
+
+
+def _saver(group: Group) -> tuple[Row, Comparison] | None:
+    """The row that was shown to save the most energy."""
     savers = [
         (row, row.energy_comparison)
         for row in group.rows
         if row.energy_comparison is not None and row.energy_verdict is Verdict.FASTER
     ]
-    if not savers:
-        return f"{_capital(title)}: no setting was shown to take less energy than {_case(group)}."
-    row, ratio = max(savers, key=lambda saver: saver[1].speedup)
-    return (
-        f"{_capital(title)}: {_name(row)} does {_speedup(ratio)} times as much with a joule as {_case(group)} "
-        f"({percent(ratio.confidence)} interval {_interval(ratio)}), the largest saving of energy shown."
-    )
+    return max(savers, key=lambda saver: saver[1].speedup, default=None)
 
 
 def _unmeasured_energy(groups: tuple[Group, ...]) -> list[str]:
@@ -155,7 +210,7 @@ def _no_winner(group: Group) -> str:
     return f"no setting was shown to be faster than {_case(group)}"
 
 
-def _of_standing(named: tuple[tuple[str, Group], ...], wanted: Standing, start: str) -> list[str]:
+def _of_standing(named: Named, wanted: Standing, start: str) -> list[str]:
     parts = []
     for title, group in named:
         cases = tuple(_name(row) for row in group.rows if standing(row) is wanted)
@@ -164,7 +219,7 @@ def _of_standing(named: tuple[tuple[str, Group], ...], wanted: Standing, start: 
     return [f"{start}: {'; '.join(parts)}."] if parts else []
 
 
-def _without_verdict(named: tuple[tuple[str, Group], ...], run: Run) -> list[str]:
+def _without_verdict(named: Named, run: Run) -> list[str]:
     rows = [(row, f"{_name(row)} ({title})") for title, group in named for row in group.rows]
     failed = tuple(name for row, name in rows if standing(row) is Standing.FAILED)
     struck = tuple(name for row, name in rows if standing(row) is Standing.STRUCK and not row.trial.honoured)

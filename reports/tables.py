@@ -10,7 +10,8 @@ from bench.analysis import BreakEven, EnergyEstimate, Estimate, Group, Row, Tail
 from bench.records import CaveatKind, Plan, Run, Skip
 from bench.records.workload import LATENCY
 from bench.units import quantity
-from reports.figures import DASH, Scale, bounds, column_scale, percent, ratio_scale, rounded, scientific, share
+from reports.figures import DASH, Scale, bounds, column_scale, ratio_scale, rounded, scientific, share
+from reports.legends import group_legend
 from reports.standing import Standing, standing
 from reports.text import listed, one_line, plain_lines
 from reports.wording import CAVEATS, ENERGY_VERDICTS, of_caveat, of_failure
@@ -19,7 +20,7 @@ from reports.wording import CAVEATS, ENERGY_VERDICTS, of_caveat, of_failure
 STRUCK = frozenset({
     "case", "time", "rate", "speedup", "energy", "saving", "payoff", "p90", "p99",
     "rent", "spot", "owned", "electricity", "emissions", "cost",
-    "length", "epoch", "run", "run-electricity", "run-energy", "run-emissions",
+    "length", "epoch", "run", "run-electricity", "epoch-energy", "epoch-emissions", "run-energy", "run-emissions",
 })  # fmt: skip
 
 
@@ -132,7 +133,7 @@ def group_table(group: Group, title: str, plan: Plan) -> Table:
     if not any(known is not None and known.items > 0 for row in group.rows for known in _break_evens(row)):
         del columns[pays]
     table_lines = tuple(_line(row, tuple(cell(row) for cell in columns.values())) for row in group.rows)
-    return Table(title, tuple(columns), table_lines, notes, _legend(group, plan))
+    return Table(title, tuple(columns), table_lines, notes, group_legend(group, plan))
 
 
 def _times(group: Group) -> dict[Column, Callable[[Row], Cell]]:
@@ -339,65 +340,3 @@ def _note(kind: CaveatKind, mark: str, group: Group) -> Note:
                 cases.setdefault(of_caveat(caveat).sentence, []).append(one_line(row.trial.case.variant.id))
     text = "; ".join(f"{listed(tuple(dict.fromkeys(names)))}: {sentence}" for sentence, names in cases.items())
     return Note(mark, CAVEATS[kind].label, text, CAVEATS[kind].advice)
-
-
-def _legend(group: Group, plan: Plan) -> str:
-    by_waves = any(len({sample.wave for sample in row.trial.samples}) > 1 for row in group.rows)
-    evidence = "over waves" if by_waves else "over the rounds of a single wave"
-    return (
-        f"Baseline: {one_line(group.baseline.variant.id)}. With each figure its {percent(plan.confidence)} interval "
-        f"{evidence}; a speed-up above 1 is faster. Set-up (cold, then warm) lasts to the end of the first step."
-        f"{_latency_legend(group, plan)}{_right_legend(group)}{_energy_legend(group)}"
-    )
-
-
-def _latency_legend(group: Group, plan: Plan) -> str:
-    if group.workload.measures != LATENCY:
-        return ""
-    return (
-        f" Steps are timed singly, {plan.latency_steps} or more in a row, each waited for. Beneath p90 and p99 stands "
-        f"what they are at most, with {percent(plan.confidence)} confidence whatever the distribution; a dash says how "
-        "many samples it takes, as far as slow ones come together."
-    )
-
-
-def _right_legend(group: Group) -> str:
-    """What the figures of right results are figures of; nothing where there are none."""
-    accuracy = next((row.accuracy for row in group.rows if row.accuracy is not None), None)
-    loss = next((row.loss_difference for row in group.rows if row.loss_difference is not None), None)
-    against = listed(tuple(dict.fromkeys(j.check.against for row in group.rows for j in row.judgements)))
-    said = []
-    if accuracy is not None:
-        said.append(f"accuracy is that on {accuracy.n} held-out {one_line(group.workload.items)}")
-    if any(row.score_error for row in group.rows):
-        said.append(f"error is the relative RMSE of the scores against {against}")
-    if loss is not None:
-        said.append(f"loss is that after {loss.n} steps, beside {against} from the same start")
-    sentence = ", ".join(said)
-    return f" {sentence[:1].upper()}{sentence[1:]}." if said else ""
-
-
-def _energy_legend(group: Group) -> str:
-    """What the energy is the energy of, and how far off its sensors may be; nothing where none was read."""
-    lacking = _lacking(group)
-    known = next((known for row in group.rows if (known := energy_per_item(row)) is not None), None)
-    if known is None:
-        return f" No energy: {lacking}." if lacking else ""
-    sources = listed(
-        tuple(dict.fromkeys(f"{one_line(c)} ({s})" for c, s in zip(known.components, known.sources, strict=True)))
-    )
-    sentence = f" Energy is that of {sources}, idle included" + (f" (not read: {lacking})" if lacking else "")
-    if known.estimated:
-        return f"{sentence}: an estimate, no measurement."
-    if known.systematic_low is None or known.systematic_high is None:
-        return f"{sentence}; how far its sensors are off is not known, which cancels in ratios only."
-    low, high = (bound / known.value - 1 for bound in (known.systematic_low, known.systematic_high))
-    return (
-        f"{sentence}; beyond its interval all of it may be off by {low:+.0%} to {high:+.0%}, which cancels in ratios."
-    )
-
-
-def _lacking(group: Group) -> str:
-    """The components that could not be read, each with the reason."""
-    figures = [dict(c.figures) for row in group.rows for c in row.caveats if c.kind is CaveatKind.NO_SENSOR]
-    return "; ".join(dict.fromkeys(f"{one_line(each['component'])}, {one_line(each['reason'])}" for each in figures))

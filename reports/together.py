@@ -6,6 +6,7 @@ paired: what differs between them is machine, hour and software together, and no
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.analysis import Estimate, summarise
-from bench.analysis.cost import bill_of, device_of, tariff_of
 from bench.analysis.statistics import Interval, median
 from bench.errors import UsageError
 from bench.records.prices import PriceBook
@@ -21,13 +21,14 @@ from bench.records.workload import Scalar
 from bench.skim import Glance, Skimmed, skim
 from bench.storage import load
 from reports.figures import DASH, Bounds, Scale, column_scale
-from reports.money import MANY
+from reports.money import MANY, Account, accounts_of, price_table
+from reports.summary import titles
 from reports.tables import Align, Cell, Column, Line, Role, Table
 from reports.text import counted, listed, one_line, shortened
 
 #: With more runs than this a table has a line for each case instead of one for each case and run.
 MOST_IN_FULL = 8
-_NAME, _MACHINE = 44, 30
+_MACHINE = 30
 
 
 class Entry(NamedTuple):
@@ -38,6 +39,7 @@ class Entry(NamedTuple):
     glance: Glance
     energy: Estimate | None = None  # J per item; only where the runs are few
     cost: Estimate | None = None  # of an item, as its bill is paid by default
+    way: str = ""  # how that is
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,10 @@ class Together:
     shelves: tuple[Shelf, ...]
     notes: tuple[str, ...]
     currency: str = ""
+    prices: Table | None = None  # what the costs rest on, where there are any
+
+
+_Extra = tuple[Estimate | None, Estimate | None, str]  # energy, cost and how it is paid
 
 
 def compose_together(places: Sequence[Path], prices: PriceBook | None = None) -> Together:
@@ -73,21 +79,23 @@ def compose_together(places: Sequence[Path], prices: PriceBook | None = None) ->
     if twice is not None:
         msg = f"{twice} is named twice; name each run once"
         raise UsageError(msg)
-    extras = _extras(runs, prices) if len(runs) <= MOST_IN_FULL else {}
+    extras: dict[tuple[int, object], _Extra] = {}
+    table = None
+    if len(runs) <= MOST_IN_FULL:
+        extras, accounts = _extras(runs, prices)
+        table = price_table(accounts) if any(cost is not None for _, cost, _ in extras.values()) else None
     shelves = tuple(_shelves(runs, extras))
     currency = "" if prices is None else prices.currency
-    return Together(runs, tuple(map(_machine, runs)), shelves, tuple(_notes(runs, shelves)), currency)
+    return Together(runs, tuple(map(_machine, runs)), shelves, tuple(_notes(runs, shelves)), currency, table)
 
 
-def _shelves(
-    runs: Sequence[Skimmed], extras: dict[tuple[int, object], tuple[Estimate | None, Estimate | None]]
-) -> Iterator[Shelf]:
+def _shelves(runs: Sequence[Skimmed], extras: dict[tuple[int, object], _Extra]) -> Iterator[Shelf]:
     groups: dict[tuple[str, tuple[tuple[str, Scalar], ...]], dict[str, list[Entry]]] = {}
     for number, run in enumerate(runs):
         for glance in run.glances:
             workload = glance.case.workload
             cases = groups.setdefault((workload.name, workload.parameters), {})
-            extra = extras.get((number, glance.case), (None, None))
+            extra = extras.get((number, glance.case), (None, None, ""))
             cases.setdefault(_name(glance), []).append(Entry(number, _name(glance), glance, *extra))
     plain = [name for name, _ in groups]
     for (name, parameters), cases in groups.items():
@@ -100,19 +108,27 @@ def _shelves(
 
 def _extras(
     runs: Sequence[Skimmed], prices: PriceBook | None
-) -> dict[tuple[int, object], tuple[Estimate | None, Estimate | None]]:
-    """(run, case) -> energy and cost per item, the long way."""
-    found: dict[tuple[int, object], tuple[Estimate | None, Estimate | None]] = {}
+) -> tuple[dict[tuple[int, object], _Extra], tuple[Account, ...]]:
+    """(run, case) -> energy and cost per item, the long way; and the accounts that the costs are from."""
+    found: dict[tuple[int, object], _Extra] = {}
+    every: list[Account] = []
     for number, skimmed in enumerate(runs):
         run = load(skimmed.path)
-        for group in summarise(run):
-            tariff = None if prices is None else tariff_of(prices, device_of(group, run))
-            for row in group.rows:
+        groups = summarise(run)
+        accounts = () if prices is None else accounts_of(run, groups, titles(groups), prices)
+        every += accounts
+        for group, account in itertools.zip_longest(groups, accounts):
+            bills = (None,) * len(group.rows) if account is None else account.bills
+            for row, bill in zip(group.rows, bills, strict=True):
                 energy = None if row.energy is None else row.energy.per_item
-                paid = None if tariff is None or (bill := bill_of(row, tariff)) is None else bill.cheapest_way
-                cost = None if paid is None or paid[1].estimated else paid[1]
-                found[number, row.trial.case] = (None if energy is None or energy.estimated else energy, cost)
-    return found
+                way, cost = (None if bill is None else bill.cheapest_way) or ("", None)
+                known = cost is not None and not cost.estimated
+                found[number, row.trial.case] = (
+                    None if energy is None or energy.estimated else energy,
+                    cost if known else None,
+                    way if known else "",
+                )
+    return found, tuple(every)
 
 
 def _machine(run: Skimmed) -> str:
@@ -195,7 +211,7 @@ def run_table(together: Together) -> Table:
 
 
 def _full(shelf: Shelf, together: Together) -> Table:
-    times, rates, ratios = _scales(shelf)
+    times, rates, ratios = scales(shelf)
     energies = column_scale([_bounds(entry.energy) for entry in shelf.entries], "J")
     costs = column_scale([_bounds(entry.cost, MANY) for entry in shelf.entries], "1")
     columns = [
@@ -209,19 +225,23 @@ def _full(shelf: Shelf, together: Together) -> Table:
     has_energy, has_cost = any(e.energy for e in shelf.entries), any(e.cost for e in shelf.entries)
     one = "image" if shelf.items == "images" else "item"
     columns += [Column("energy", "energy", f"{energies.unit}/{one}", Align.RIGHT)] if has_energy else []
-    columns += [Column("cost", "cost", f"{one_line(together.currency)} / million", Align.RIGHT)] if has_cost else []
+    if has_cost:
+        columns += [
+            Column("cost", "cost", f"{one_line(together.currency)} a million", Align.RIGHT),
+            Column("way", "by"),
+        ]
 
     def line(entry: Entry) -> Line:
         cells = [
             Cell(entry.name),
             Cell(str(entry.run + 1)),
             Cell(_device(entry, together.runs[entry.run])),
-            _shown(_time(entry), times),
-            _shown(_rate(entry), rates),
+            _shown(time_of(entry), times),
+            _shown(rate_of(entry), rates),
             _ratio(entry, ratios),
         ]
         cells += [_shown(_bounds(entry.energy), energies)] if has_energy else []
-        cells += [_shown(_bounds(entry.cost, MANY), costs)] if has_cost else []
+        cells += [_shown(_bounds(entry.cost, MANY), costs), Cell(entry.way)] if has_cost else []
         return Line(tuple(cells), _role(entry))
 
     legend = "With each figure the interval of its own run; a speed-up is over the baseline of that run."
@@ -230,7 +250,7 @@ def _full(shelf: Shelf, together: Together) -> Table:
 
 def _digest(shelf: Shelf, together: Together) -> Table:
     """A line for each case: how often it ran, and the median, least and most of its runs."""
-    times, rates, ratios = _scales(shelf)
+    times, rates, ratios = scales(shelf)
     columns = (
         Column("case", "case"),
         Column("runs", "runs", "", Align.RIGHT),
@@ -246,14 +266,15 @@ def _digest(shelf: Shelf, together: Together) -> Table:
         cases.setdefault(entry.name, []).append(entry)
     lines = []
     for name, entries in cases.items():
-        known = [bound for entry in entries if (bound := _time(entry)) is not None]
+        sound = [entry for entry in entries if stands_instead(entry) in ("", "baseline")]
+        known = [bound for entry in sound if (bound := time_of(entry)) is not None]
         cells = (
             Cell(name),
             Cell(str(len(entries))),
             Cell(str(len(entries) - len(known)) if len(entries) > len(known) else ""),
             _spanned(known, times),
-            _spanned([bound for entry in entries if (bound := _rate(entry)) is not None], rates),
-            _spanned([bound for entry in entries if (bound := _speedup(entry)) is not None], ratios),
+            _spanned([bound for entry in sound if (bound := rate_of(entry)) is not None], rates),
+            _spanned([bound for entry in sound if (bound := speedup_of(entry)) is not None], ratios),
             _shown(known[0] if known else None, times),
             _shown(known[-1] if known else None, times),
         )
@@ -265,18 +286,18 @@ def _digest(shelf: Shelf, together: Together) -> Table:
     return Table(shelf.title, columns, tuple(lines), (), legend)
 
 
-def _scales(shelf: Shelf) -> tuple[Scale, Scale, Scale]:
+def scales(shelf: Shelf) -> tuple[Scale, Scale, Scale]:
     """Of times, rates and ratios; a few hundred entries settle how they are written."""
     few = shelf.entries[:: max(1, len(shelf.entries) // 500)]
     return (
-        column_scale([_time(entry) for entry in few], "s"),
-        column_scale([_rate(entry) for entry in few], f"{shelf.items}/s"),
+        column_scale([time_of(entry) for entry in few], "s"),
+        column_scale([rate_of(entry) for entry in few], f"{shelf.items}/s"),
         _ratio_scale(few),
     )
 
 
 def _ratio_scale(entries: Sequence[Entry]) -> Scale:
-    bounds = [_speedup(entry) for entry in entries]
+    bounds = [speedup_of(entry) for entry in entries]
     widths = [one.high - one.low for one in bounds if one is not None and one.low is not None and one.high is not None]
     return Scale("1", 1.0, 3 if min(widths, default=1.0) < 0.02 else 2)
 
@@ -288,18 +309,18 @@ def _bounds(estimate: Estimate | None, factor: float = 1.0) -> Bounds | None:
     return Bounds(estimate.value * factor, low, high)
 
 
-def _scaled(interval: Interval | None, factor: float) -> Bounds | None:
+def scaled(interval: Interval | None, factor: float) -> Bounds | None:
     if interval is None:
         return None
     value, low, high = interval
     return Bounds(value * factor, None if low is None else low * factor, None if high is None else high * factor)
 
 
-def _time(entry: Entry) -> Bounds | None:
-    return _scaled(entry.glance.item_s, entry.glance.items_per_step)
+def time_of(entry: Entry) -> Bounds | None:
+    return scaled(entry.glance.item_s, entry.glance.items_per_step)
 
 
-def _rate(entry: Entry) -> Bounds | None:
+def rate_of(entry: Entry) -> Bounds | None:
     known = entry.glance.item_s
     if known is None:
         return None
@@ -307,9 +328,9 @@ def _rate(entry: Entry) -> Bounds | None:
     return Bounds(1 / value, None if high is None else 1 / high, None if low is None else 1 / low)
 
 
-def _speedup(entry: Entry) -> Bounds | None:
+def speedup_of(entry: Entry) -> Bounds | None:
     glance = entry.glance
-    return _scaled(glance.speedup, 1.0) if glance.honoured and not glance.failed else None
+    return scaled(glance.speedup, 1.0) if glance.honoured and glance.right and not glance.failed else None
 
 
 def _shown(known: Bounds | None, scale: Scale) -> Cell:
@@ -326,21 +347,23 @@ def _spanned(known: Sequence[Bounds], scale: Scale) -> Cell:
 
 
 def _ratio(entry: Entry, scale: Scale) -> Cell:
-    return Cell(_standing(entry), role=Role.MUTED) if _standing(entry) else _shown(_speedup(entry), scale)
+    return Cell(stands_instead(entry), role=Role.MUTED) if stands_instead(entry) else _shown(speedup_of(entry), scale)
 
 
-def _standing(entry: Entry) -> str:
+def stands_instead(entry: Entry) -> str:
     """What stands instead of a speed-up."""
     glance = entry.glance
     if glance.failed:
         return "failed"
-    if not glance.honoured:
+    if not (glance.honoured and glance.right):
         return "struck"
     return "baseline" if glance.is_baseline else ""
 
 
 def _role(entry: Entry) -> Role:
-    return {"failed": Role.FAILED, "struck": Role.STRUCK, "baseline": Role.BASELINE}.get(_standing(entry), Role.PLAIN)
+    return {"failed": Role.FAILED, "struck": Role.STRUCK, "baseline": Role.BASELINE}.get(
+        stands_instead(entry), Role.PLAIN
+    )
 
 
 def _name(glance: Glance) -> str:
@@ -348,55 +371,3 @@ def _name(glance: Glance) -> str:
 
 
 _safe = lru_cache(maxsize=4096)(one_line)
-
-
-# --- the terminal --------------------------------------------------------------------------------------------------
-
-
-def text_lines(together: Together, width: int) -> Iterator[str]:
-    """Every case in every run, a line each, as plain text: ten thousand lines in a tenth of a second."""
-    digits = len(str(len(together.runs)))
-    for number, (run, machine) in enumerate(zip(together.runs, together.machines, strict=True), start=1):
-        yield _cut(f"[{number:{digits}}] {one_line(run.id)}, {one_line(run.started)}, {machine}", width)
-    for shelf in together.shelves:
-        yield ""
-        yield from _shelf_lines(shelf, digits, width)
-    yield ""
-    for note in together.notes:
-        yield from _wrapped(note, width)
-
-
-def _shelf_lines(shelf: Shelf, digits: int, width: int) -> Iterator[str]:
-    times, rates, ratios = _scales(shelf)
-    yield _cut(shelf.title, width)
-    room = max(12, min(_NAME, width - digits - 62))
-    names = {name: _cut(name, room).ljust(room) for name in dict.fromkeys(entry.name for entry in shelf.entries)}
-    yield _cut(
-        f"{'case':{room}} {'run':>{digits + 2}} {f'step, {times.unit}':>10} {'interval':>17} "
-        f"{f'{shelf.items}/s':>10} {'speed-up':>8} interval",
-        width,
-    )
-    for entry in shelf.entries:
-        time, stands = entry.glance.item_s, _standing(entry)
-        head = f"{names[entry.name]} {f'[{entry.run + 1}]':>{digits + 2}} "
-        if time is None:
-            yield f"{head}{DASH:>10} {'':>17} {DASH:>10} {stands:>8}".rstrip()
-            continue
-        step = _scaled(time, entry.glance.items_per_step) or Bounds(0.0, None, None)
-        ratio = None if stands else _speedup(entry)
-        shown = stands or (DASH if ratio is None else ratios.number(ratio.value))
-        within = "" if ratio is None else ratios.interval(ratio.low, ratio.high)
-        yield (
-            f"{head}{times.number(step.value):>10} {times.interval(step.low, step.high):>17} "
-            f"{rates.number(1 / time.value):>10} {shown:>8} {within}"
-        ).rstrip()
-
-
-def _cut(text: str, width: int) -> str:
-    return shortened(text, width)
-
-
-def _wrapped(text: str, width: int) -> Iterator[str]:
-    import textwrap
-
-    yield from textwrap.wrap(text, min(width, 110), initial_indent="- ", subsequent_indent="  ")

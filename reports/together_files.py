@@ -27,6 +27,7 @@ def write_together_html(together: Together, path: Path) -> None:
         notes=together.notes,
         tables=tables_of(together),
         listing=run_table(together),
+        prices=together.prices,
         script=script(),
         Align=Align,
         Role=Role,
@@ -38,7 +39,8 @@ def write_together_markdown(together: Together, path: Path) -> None:
     """Write the Markdown; raises StorageError where the place cannot be written."""
     blocks = [f"# {counted(len(together.runs), 'run')} side by side"]
     blocks.append("\n".join(f"- {escaped(note)}" for note in together.notes))
-    for table in (*tables_of(together), run_table(together)):
+    prices = () if together.prices is None else (together.prices,)
+    for table in (*tables_of(together), run_table(together), *prices):
         blocks += section_blocks(table)
     write_whole(path, ("\n\n".join(blocks) + "\n").encode("utf-8"))
 
@@ -61,7 +63,7 @@ def _values(entry: Entry, together: Together) -> Iterator[object]:
     run, glance = together.runs[entry.run], entry.glance
     yield from (run.id, run.started, together.machines[entry.run])
     yield from (glance.case.workload.name, glance.case.variant.device, glance.name, glance.baseline)
-    yield "failed" if glance.failed else "measured" if glance.honoured else "struck"
+    yield "failed" if glance.failed else "measured" if glance.honoured and glance.right else "struck"
     yield glance.items_per_step
     for interval, factor in ((glance.item_s, glance.items_per_step), (glance.speedup, 1)):
         yield from ("",) * 3 if interval is None else ("" if one is None else one * factor for one in interval)

@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 from bench.analysis.estimates import Estimate
 from bench.analysis.statistics import wilson_interval
-from bench.records import Check, CheckKind, Plan, Trial
+from bench.records import Case, Check, CheckKind, Plan, Trial
 
 #: So many standard deviations of the reference's own spread are chance.
 _SPREADS = 4.0
@@ -66,7 +66,12 @@ class Judgement(NamedTuple):
 
 def judge_checks(trial: Trial, plan: Plan) -> tuple[Judgement, ...]:
     """Every check of a trial with what became of it, in the order in which they were made."""
-    return tuple(_JUDGES[check.kind](check, _class_of(trial), plan) for check in trial.checks)
+    return judge_each(trial.checks, trial.case, plan)
+
+
+def judge_each(checks: Sequence[Check], case: Case, plan: Plan) -> tuple[Judgement, ...]:
+    """The same of the checks of a case, where there is no whole trial at hand."""
+    return tuple(_JUDGES[check.kind](check, _class_of(case), plan) for check in checks)
 
 
 def is_right(judgements: Sequence[Judgement]) -> bool:
@@ -115,8 +120,8 @@ def loss_difference(judgements: Sequence[Judgement]) -> Estimate | None:
     return Estimate("loss difference", max(known, key=abs), None, None, None, "1", steps)
 
 
-def _class_of(trial: Trial) -> str:
-    return _CLASSES.get(str(trial.case.variant["precision"]), _LOOSEST)
+def _class_of(case: Case) -> str:
+    return _CLASSES.get(str(case.variant["precision"]), _LOOSEST)
 
 
 def _judge_scores(check: Check, precision: str, plan: Plan) -> Judgement:

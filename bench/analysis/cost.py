@@ -137,9 +137,9 @@ def device_of(group: Group, run: Run) -> Device:
     log = run.log_of(row.trial for row in group.rows)
     uuid = None if log is None else dict(log.devices).get(group.device)
     if uuid in named:
-        return Device(named[uuid], 1)
+        return Device(named[uuid] or group.device, 1)
     alike = set(named.values())
-    return Device(alike.pop() if len(alike) == 1 else group.device, 1)
+    return Device((alike.pop() if len(alike) == 1 else "") or group.device, 1)
 
 
 def tariff_of(book: PriceBook, device: Device) -> Tariff:

@@ -99,6 +99,26 @@ def test_the_worked_example_in_the_docs_is_what_the_program_computes() -> None:
     assert made.set_up_items == pytest.approx(wanted["set-up in images"][0])
 
 
+def test_an_epoch_and_a_run_of_the_worked_example_cost_what_the_docs_say() -> None:
+    made, wanted = example(), figures(2)
+    images, epochs = wanted["images of an epoch"][0], wanted["epochs of a run"][0]
+    joules, grams = made.energy_j, made.emissions_g
+    assert joules is not None
+    assert grams is not None
+    costs = {"rent": made.rent, "electricity": made.electricity, "energy": joules.times(1 / 3600), "CO2e": grams}
+    seen = {"images of an epoch", "epochs of a run", "time of the run"}
+    for length, items in (("epoch", images), ("run", images * epochs)):
+        for name, cost in costs.items():
+            row = wanted.get(f"{name} of {length}")
+            if row is not None and cost is not None:
+                many = cost.times(items)
+                assert (many.value, many.low, many.high) == pytest.approx(row[:3], rel=2e-5), (name, length)
+                assert row[3] == {"energy": "Wh"}.get(name, cost.unit)
+                seen.add(f"{name} of {length}")
+    assert seen == set(wanted)
+    assert figures(0)["seconds per image"][0] * images * epochs == pytest.approx(wanted["time of the run"][0])
+
+
 def test_every_row_of_the_worked_example_is_checked() -> None:
     names = {name.partition(",")[0] for name in figures(1)}
     assert names == {

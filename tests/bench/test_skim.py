@@ -35,6 +35,7 @@ def assert_same(run: Run, folder: Path) -> None:
         row = rows[glance.case]
         assert glance.is_baseline == row.is_baseline
         assert glance.honoured == row.trial.honoured
+        assert glance.right == row.right
         assert glance.failed == (row.trial.failure is not None)
         if row.time_per_step is None:
             assert glance.item_s is None

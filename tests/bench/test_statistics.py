@@ -6,6 +6,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import stdtrit
 
 from bench.analysis.statistics import holm, sign_interval, sign_tail, t_interval, t_quantile, t_tail
 
@@ -15,6 +16,12 @@ VALUES = st.lists(st.floats(min_value=-1e3, max_value=1e3), min_size=1, max_size
 @pytest.mark.parametrize(("degrees", "quantile"), [(1, 12.706), (2, 4.303), (5, 2.571), (30, 2.042)])
 def test_the_quantiles_are_those_of_the_printed_table(degrees: int, quantile: float) -> None:
     assert t_quantile(degrees, 0.95) == pytest.approx(quantile, abs=5e-4)
+
+
+@pytest.mark.parametrize("confidence", [0.1, 0.5, 0.9, 0.95, 0.98, 0.995, 0.9999])
+@pytest.mark.parametrize("degrees", [*range(1, 70), 2.5, 1000])
+def test_the_quantiles_are_those_of_scipy(degrees: float, confidence: float) -> None:
+    assert t_quantile(degrees, confidence) == pytest.approx(stdtrit(degrees, (1 + confidence) / 2), rel=1e-11)
 
 
 def test_a_t_interval_is_the_textbook_one() -> None:

@@ -162,7 +162,7 @@ def test_a_full_disk_sends_the_run_elsewhere_and_says_where(small_disk: Path, un
 
 
 def test_a_time_limit_leaves_a_run_and_skips_what_was_not_begun(tmp_path: Path) -> None:
-    sitting = faults.Sitting(tmp_path, "--bench-time-limit=0.5s")
+    sitting = faults.Sitting(tmp_path, "--bench-time-limit=0.5s", "-rs")
     assert sitting.process.wait(LIMIT_S) == 0, _output(tmp_path)
     assert "the time limit of the run has passed" in _output(tmp_path)
     (journal,) = tmp_path.glob(f"out/*/{faults.JOURNAL}")

@@ -18,6 +18,7 @@ from bench.records import (
     Variant,
     Workload,
 )
+from bench.records.environment import Gpu
 from tests.factories import INFERENCE, TRAINING, make_run, make_trial, with_losses, with_scores
 
 #: What each wave of a case is off by, as a multiple of its spread; a different start for each case.
@@ -38,6 +39,9 @@ HOSTILE = (
     "</td></table>-->]]>",
     "",
 )
+
+#: The most hostile of what a variant may be called: letters, digits and a few signs, of any length.
+HOSTILE_VARIANT = f"+1.:_{'x' * 300}"
 
 
 def example_run() -> Run:
@@ -108,7 +112,12 @@ def run_saying(text: str) -> Run:
         make_trial(workload, 0.01, layout="channels_last"),
         make_trial(workload, 0.03, threads=1, proofs=[Proof(text, "1", f"{text}2")]),
         replace(failed(make_trial(workload, 0.03, onednn=False)), failure=Failure(text, text, f"{text}\n{text}")),
+        make_trial(workload, 0.02, device="cuda:0"),
+        make_trial(workload, 0.015, device="cuda:0", own=HOSTILE_VARIANT),
     )
     run = make_run(*trials, skips=[Skip(Case(workload, Variant.of(device="cuda:0")), text, text)])
-    environment = Environment(cpu=text, system=text, python=text, packages=((text, text),), cpu_governor=text)
+    gpus = (Gpu(0, text, text),)
+    environment = Environment(
+        cpu=text, system=text, python=text, packages=((text, text),), cpu_governor=text, gpus=gpus
+    )
     return replace(run, id=text, started=text, environment=environment)

@@ -15,6 +15,7 @@ from reports.together import compose_together
 from reports.together_files import write_together_html
 from tests.reports.example import HOSTILE, example_run, run_saying
 from tests.reports.priced import BOOK, both_runs, cpu_run, priced_run
+from tests.reports.test_profile import timed_run
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
@@ -186,7 +187,14 @@ def test_the_page_with_money_fits_its_window_and_draws_every_picture(browser, pr
     assert trouble == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     titles = page.locator("figcaption b").all_inner_texts()
-    for title in ("cost", "choices", "power over time, W", "distribution of step times", "when set-up has paid"):
+    for title in (
+        "cost by rent",
+        "cost by ownership",
+        "choices",
+        "power over time, W",
+        "distribution of step times",
+        "when set-up has paid",
+    ):
         assert title in titles
     assert all(box["height"] > 30 for box in (chart.bounding_box() for chart in page.locator("svg[role=img]").all()))
     assert priced.stat().st_size < 2 * 2**20
@@ -215,4 +223,27 @@ def test_several_runs_side_by_side_are_a_page_that_sorts(browser, tmp_path: Path
     page, _ = opened(browser, path, 1400, "light")
     page.locator("table.figures").nth(1).locator("th", has_text="images/s").locator("button").click()
     assert column(page, 1, "case")[-1] == "cuda0-fp32-compile"
+    page.close()
+
+
+def test_on_paper_no_table_is_cut_and_headings_stand_on_every_sheet(browser, priced: Path, example: Path) -> None:
+    for path in (priced, example):
+        page, _ = opened(browser, path, 688, "dark")  # A4 between its margins
+        page.emulate_media(media="print")
+        assert page.evaluate("[...document.querySelectorAll('table')].every((table) => table.offsetWidth <= 688)")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        # Chromium says a heading again only where nothing in it has a box of its own, and none is to be broken.
+        assert page.evaluate("getComputedStyle(document.querySelector('thead')).breakInside") == "avoid"
+        assert page.evaluate("getComputedStyle(document.querySelector('button.sort')).display") == "contents"
+        page.close()
+
+
+def test_a_row_that_is_filtered_out_of_its_group_still_says_whose_it_is(browser, tmp_path: Path) -> None:
+    path = tmp_path / "timed.html"
+    path.write_text(render(compose(timed_run())), encoding="utf-8")
+    page, _ = opened(browser, path, 1400, "light")
+    page.get_by_role("searchbox", name="operators").fill("threads1 relu")
+    titles = page.locator("table.figures caption").all_text_contents()
+    number = next(place for place, title in enumerate(titles) if "operators" in title)
+    assert column(page, number, "case") == ["cpu-fp32-threads1"]
     page.close()

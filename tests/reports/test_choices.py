@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bench import Workload
@@ -9,8 +11,9 @@ from bench.records import Run, Trial
 from reports import console, html, markdown
 from reports.document import compose
 from reports.figures import DASH
-from tests.factories import LATENCY, TRAINING, make_latencies, make_run, make_trial
+from tests.factories import LATENCY, TRAINING, make_latencies, make_run, make_trial, with_energy
 from tests.reports.example import spread
+from tests.reports.priced import BOOK, priced_run
 
 WHOLE = Workload(
     "training_end_to_end", "suites.training_end_to_end:build", parameters=TRAINING.parameters, items="images"
@@ -60,11 +63,29 @@ def test_the_price_of_independence_stands_in_words_and_in_a_table_of_every_form(
     aside = compose(run).sections[0].aside
     assert aside is not None
     assert [[cell.text for cell in line.cells] for line in aside.lines] == [
-        ["vendor-neutral", "cuda0-fp32-compile", "1.250", "2000", DASH],
-        ["vendor-bound", "cuda0-fp32-cuda_graphs", "2.500", "4000", DASH],
+        ["vendor-neutral", "cuda0-fp32-compile", "16.001", "2000", "1.250", DASH],
+        ["vendor-bound", "cuda0-fp32-cuda_graphs", "8.001", "4000", "2.500", DASH],
     ]
     for text in forms(run):
         assert "The price of independence" in text
+
+
+def test_independence_has_a_price_in_energy_and_in_money_too() -> None:
+    trials = [on_cuda(0.016), on_cuda(0.008, backend="compile"), on_cuda(0.004, backend="cuda_graphs")]
+    trials = [spread(trial, 0.004, number) for number, trial in enumerate(trials)]
+    run = with_energy(make_run(*trials), [300.0, 310.0, 320.0], idle_w=60.0)
+    document = compose(replace(run, environment=priced_run().environment), BOOK)
+    (sentence,) = [one for one in document.summary if "independence" in one]
+    assert "; 40.2 mJ against 77.6 mJ for each image" in sentence
+    assert "; 0.0868 against 0.1738 USD for 1 million images by rent." in sentence
+    aside = document.sections[0].aside
+    assert aside is not None
+    assert [(column.heading, column.under) for column in aside.columns[-2:]] == [
+        ("energy", "mJ/image"),
+        ("rent", "USD a million"),
+    ]
+    assert [line.cells[-1].text for line in aside.lines] == ["0.1738", "0.0868"]
+    assert all(line.cells[-1].detail for line in aside.lines)
 
 
 def test_without_a_sure_verdict_the_price_is_unknown() -> None:

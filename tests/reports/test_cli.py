@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ from bench.storage import save
 from reports.cli import report, show
 from reports.console import render
 from reports.document import compose
+from reports.text import one_line
 from tests.factories import make_run, make_trial
-from tests.reports.example import example_run
+from tests.reports.example import HOSTILE, example_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -156,3 +159,34 @@ def test_a_terminal_without_unicode_is_no_trouble(stored: Path) -> None:
     done = fresh(code, str(stored), PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert "? baseline" in done.stdout
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if text])
+def test_a_variant_that_is_called_what_none_may_be_is_refused_in_one_line(
+    text: str, stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = stored / "run.json"
+    run = json.loads(path.read_text(encoding="utf-8"))
+    for trial in run["trials"]:
+        trial["case"]["variant"]["axes"].append(["own", text])
+    path.write_text(json.dumps(run), encoding="utf-8")
+    other = tmp_path / "other"
+    save(example_run(), other)
+    for places in ([str(stored)], [str(stored), str(other)]):
+        assert show(places) == 2
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert len(shown.err.splitlines()) == 1
+        assert one_line(shown.err.rstrip("\n")) == shown.err.rstrip("\n")
+
+
+def test_many_runs_are_shown_without_what_takes_long_to_load(tmp_path: Path) -> None:
+    places = [str(save(replace(example_run(), id=str(number)), tmp_path / str(number))) for number in range(9)]
+    code = (
+        "import sys; from reports.cli import show; status = show(sys.argv[1:])\n"
+        "print([name for name in ('pytest', 'scipy', 'pandas', 'matplotlib', 'torch') if name in sys.modules])\n"
+        "sys.exit(status)\n"
+    )
+    done = fresh(code, *places)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"

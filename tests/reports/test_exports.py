@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from bench.storage import save
 from reports import markdown
 from reports.cli import report
 from reports.document import compose
-from reports.files import append_github_summary, write_benchmark_json
+from reports.files import append_github_summary, write_benchmark_json, write_tensorboard
 from tests.reports.example import HOSTILE, example_run, run_saying
 
 
@@ -37,6 +38,16 @@ def test_the_exported_samples_are_those_that_were_measured(tmp_path: Path) -> No
         if times:
             assert stored[name]["stats"]["data"] == times
             assert stored[name]["stats"]["rounds"] == len(times)
+
+
+def test_what_is_struck_says_so_and_a_copy_is_left_out(tmp_path: Path) -> None:
+    run = example_run()
+    copy = replace(run.trials[0], case=replace(run.trials[0].case, copy=1))
+    write_benchmark_json(replace(run, trials=(*run.trials, copy)), tmp_path / "a.json")
+    stored = json.loads((tmp_path / "a.json").read_text())["benchmarks"]
+    assert len({each["name"] for each in stored}) == len(stored) == 12  # one of the thirteen failed
+    struck = {each["name"] for each in stored if each["extra_info"]["status"] == "struck"}
+    assert struck == {"training[cpu-fp32-threads1]", "inference[cpu-int8]"}
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -98,6 +109,16 @@ def test_tensorboard_reads_scalars_and_hyperparameters(tmp_path: Path) -> None:
     first = next(tags for name, tags in found.items() if name.endswith("training-cpu-fp32"))
     assert first["throughput (images per s)"] == [pytest.approx(32 / 0.0621, rel=0.01)]
     assert len(first["throughput by wave (images per s)"]) == 6
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_every_case_has_a_folder_of_its_own_whatever_it_is_called(text: str, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="needs the extra tensorboard")
+    run = run_saying(text)
+    write_tensorboard(run, tmp_path / "events")
+    folders = sorted(tmp_path.rglob("*"))
+    assert len(list((tmp_path / "events").iterdir())) == len(run.trials)
+    assert all(path.name.isascii() and path.resolve().is_relative_to(tmp_path) for path in folders)
 
 
 def test_without_tensorboard_the_message_says_what_to_install(tmp_path: Path) -> None:

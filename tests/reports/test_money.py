@@ -179,11 +179,13 @@ def test_hostile_names_in_a_price_book_are_text_everywhere(text: str) -> None:
     document, plain = compose(run_saying(text), book_saying(text)), compose(run_saying("x"), book_saying("x"))
     if text:  # an empty processor is another device
         assert without_output(document) == without_output(plain)
-    assert structure(markdown.render(document)) == structure(markdown.render(plain))
+        assert structure(markdown.render(document)) == structure(markdown.render(plain))
     printed = console.render(document, 80)
     assert "\x1b" not in printed
     assert "\u202e" not in printed
     assert_inert_rows(to_csv(run_saying(text), book_saying(text)))
+    assert len(short.render(document)) < 4000
+    assert not any(tags for _, _, tags in structure(short.render(document)))
 
 
 def without_output(document: Document) -> list[str]:
@@ -207,3 +209,33 @@ def test_the_frame_has_every_metric_of_money_for_every_case() -> None:
     assert len(set(counts)) == 1
     assert data.loc[data["metric"] == "rent per image", "value"].notna().all()
     assert data.loc[data["metric"] == "ownership per image", "value"].isna().all()
+
+
+def test_an_epoch_and_a_run_have_money_energy_and_emissions_each() -> None:
+    gpu = {"device": "cuda:0"}
+    run = make_run(make_trial(TRAINING, 0.016, **gpu), make_trial(TRAINING, 0.012, precision="amp_bf16", **gpu))
+    run = replace(with_energy(run, [300.0, 220.0], idle_w=60.0), environment=priced_run().environment)
+    costs = table(compose(run, BOOK), "training on cuda:0: what a training run")
+    figures = dict(zip((column.key for column in costs.columns), costs.lines[0].cells, strict=True))
+    assert {"epoch", "run", "epoch-energy", "run-energy", "epoch-emissions", "run-emissions"} <= set(figures)
+    for of_epoch, of_run in (("epoch-energy", "run-energy"), ("epoch-emissions", "run-emissions")):
+        assert float(figures[of_run].text) == pytest.approx(10 * float(figures[of_epoch].text), rel=1e-3)
+        assert figures[of_run].detail
+
+
+def test_the_headings_of_a_training_run_are_those_of_the_worked_example() -> None:
+    gpu = {"device": "cuda:0"}
+    run = make_run(make_trial(TRAINING, 0.016, **gpu), make_trial(TRAINING, 0.012, precision="amp_bf16", **gpu))
+    run = replace(with_energy(run, [300.0, 220.0], idle_w=60.0), environment=priced_run().environment)
+    document = compose(run, BOOK)
+    million = table(document, "training on cuda:0: what 1 million")
+    training = table(document, "training on cuda:0: what a training run")
+    headings = {f"{column.heading} {column.under}" for column in training.columns}
+    assert {"rent of epoch USD", "rent of run USD", "energy of run Wh", "CO2e of epoch g"} <= headings
+    whole, part = (
+        float(
+            next(cell.text for column, cell in zip(one.columns, one.lines[0].cells, strict=True) if column.key == key)
+        )
+        for one, key in ((million, "rent"), (training, "epoch"))
+    )
+    assert part == pytest.approx(whole * BOOK.assume.images / 1e6, rel=2e-3)

@@ -13,9 +13,10 @@ from reports.cli_prices import prices, recommend
 from reports.money import accounts_of
 from reports.recommend import Advice, Limits, advise
 from reports.summary import titles
-from tests.factories import make_run, make_trial, with_energy
-from tests.reports.example import example_run, spread
-from tests.reports.priced import BOOK, both_runs, priced_run
+from reports.text import one_line
+from tests.factories import LATENCY, make_latencies, make_run, make_trial, with_energy
+from tests.reports.example import HOSTILE, example_run, run_saying, spread
+from tests.reports.priced import BOOK, book_saying, both_runs, priced_run
 
 
 def advised(run: Run, goal: Goal, limits: Limits | None = None, workload: str = "inference") -> Advice:
@@ -163,3 +164,22 @@ def test_assumptions_are_taken_from_the_command_line_and_checked(
 def test_the_shipped_book_is_printed_to_be_edited(capsys: pytest.CaptureFixture[str]) -> None:
     assert prices([]) == 0
     assert capsys.readouterr().out.startswith("# The price book of Joulemark.")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_are_text_in_the_advice(text: str) -> None:
+    run = run_saying(text)
+    groups = summarise(run)
+    advice = advise(accounts_of(run, groups, titles(groups), book_saying(text)), text, Goal.COST, Limits())
+    assert advice.found
+    assert all(one_line(line) == line for line in advice.lines)
+
+
+def test_who_asks_a_latency_of_steps_back_to_back_is_told_where_single_ones_were_timed() -> None:
+    steps = [0.001 + 1e-7 * (n % 100) for n in range(3000)]
+    run = make_run(make_trial(), make_trial(step_s=0.01, threads=1), make_latencies(LATENCY, steps))
+    advice = advised(run, Goal.TIME, Limits(max_latency_s=0.005))
+    assert not advice.found
+    assert advice.lines[-1] == "Of none of these were single steps timed; they were in latency (--workload)."
+    assert advised(run, Goal.TIME, Limits(max_latency_s=0.005), "latency").found
+    assert not any("--workload" in line for line in advised(run, Goal.TIME).lines)

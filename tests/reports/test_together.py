@@ -11,8 +11,10 @@ from bench.errors import UsageError
 from bench.records import Run
 from bench.storage import save
 from reports.cli import report, show
-from reports.together import MOST_IN_FULL, Together, compose_together, run_table, tables_of, text_lines
+from reports.tables import Role
+from reports.together import MOST_IN_FULL, Together, compose_together, run_table, tables_of
 from reports.together_files import write_together_csv, write_together_html, write_together_markdown
+from reports.together_text import text_lines
 from tests.factories import INFERENCE, make_run, make_trial
 from tests.reports.example import HOSTILE, example_run, run_saying
 from tests.reports.golden_text import golden
@@ -35,7 +37,12 @@ def test_two_machines_stand_side_by_side_with_energy_and_cost(tmp_path: Path) ->
     assert [shelf.title for shelf in both.shelves] == ["training", "inference"]
     assert any("2 machines" in note for note in both.notes)
     inference = tables_of(both)[1]
-    assert [column.key for column in inference.columns][-2:] == ["energy", "cost"]
+    assert [column.key for column in inference.columns][-3:] == ["energy", "cost", "way"]
+    assert {line.cells[-1].text for line in inference.lines} == {"rent"}
+    assert both.prices is not None
+    used = [line.cells[0].text for line in both.prices.lines]
+    assert "rent of Example CPU 9000, Cloud A small" in used
+    assert "rent of Example GPU 1, Cloud B" in used
     devices = {(line.cells[1].text, line.cells[2].text) for line in inference.lines}
     assert devices == {("1", "Example CPU 9000"), ("2", "Example GPU 1")}
 
@@ -78,6 +85,8 @@ def test_many_runs_have_a_line_for_each_case_and_all_figures_in_the_csv(tmp_path
     assert (len(training.lines), len(inference.lines)) == (6, 7)
     assert training.lines[0].cells[1].text == str(len(runs))
     assert training.lines[3].cells[2].text == str(len(runs))  # failed in every run
+    for struck in (training.lines[5], inference.lines[6]):  # not as labelled, and wrong results
+        assert [cell.text for cell in struck.cells[2:4]] == [str(len(runs)), "–"]
     write_together_csv(many, tmp_path / "all.csv")
     rows = list(csv.DictReader(io.StringIO((tmp_path / "all.csv").read_text(encoding="utf-8"))))
     assert len(rows) == 13 * len(runs)
@@ -95,6 +104,23 @@ def test_a_struck_or_failed_case_has_no_speed_up(tmp_path: Path) -> None:
     cells = {line.cells[0].text: line.cells[5].text for line in tables_of(both)[0].lines}
     assert cells["cpu-fp32-threads1"] == "struck"
     assert cells["cpu-fp32-compile"] == "failed"
+
+
+def test_a_case_whose_results_are_wrong_is_struck_here_too(tmp_path: Path) -> None:
+    both = together(tmp_path, example_run(), replace(example_run(), id="b"))
+    (line, _) = [line for line in tables_of(both)[1].lines if line.cells[0].text == "cpu-int8"]
+    assert line.role is Role.STRUCK
+    assert line.cells[5].text == "struck"
+    write_together_csv(both, tmp_path / "both.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "both.csv").read_text(encoding="utf-8"))))
+    assert {row["status"] for row in rows if row["case"] == "cpu-int8"} == {"struck"}
+
+
+def test_a_copy_that_checks_the_instrument_has_no_line(tmp_path: Path) -> None:
+    trial = make_trial()
+    run = make_run(trial, make_trial(step_s=0.01, threads=1), replace(trial, case=replace(trial.case, copy=1)))
+    both = together(tmp_path, run, cpu_run())
+    assert [entry.name for entry in both.shelves[0].entries if entry.run == 0] == ["cpu-fp32", "cpu-fp32-threads1"]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -1,0 +1,73 @@
+"""The lines beneath a group's table: how to read its figures, what was read, and how far it may be off."""
+
+from __future__ import annotations
+
+from bench.analysis import Group
+from bench.records import CaveatKind, Plan
+from bench.records.workload import LATENCY
+from reports.figures import percent
+from reports.text import listed, one_line
+
+
+def group_legend(group: Group, plan: Plan) -> str:
+    """What the figures of a group are figures of; only of what is there."""
+    by_waves = any(len({sample.wave for sample in row.trial.samples}) > 1 for row in group.rows)
+    evidence = "over waves" if by_waves else "over the rounds of a single wave"
+    return (
+        f"Baseline: {one_line(group.baseline.variant.id)}. With each figure its {percent(plan.confidence)} interval "
+        f"{evidence}; a speed-up above 1 is faster. Set-up (cold, then warm) lasts to the end of the first step."
+        f"{_latency_legend(group, plan)}{_right_legend(group)}{_energy_legend(group)}"
+    )
+
+
+def _latency_legend(group: Group, plan: Plan) -> str:
+    if group.workload.measures != LATENCY:
+        return ""
+    return (
+        f" Steps are timed singly, {plan.latency_steps} or more in a row, each waited for. Beneath p90 and p99 stands "
+        f"what they are at most, with {percent(plan.confidence)} confidence whatever the distribution; a dash says how "
+        "many samples it takes, as far as slow ones come together."
+    )
+
+
+def _right_legend(group: Group) -> str:
+    """What the figures of right results are figures of; nothing where there are none."""
+    accuracy = next((row.accuracy for row in group.rows if row.accuracy is not None), None)
+    loss = next((row.loss_difference for row in group.rows if row.loss_difference is not None), None)
+    against = listed(tuple(dict.fromkeys(j.check.against for row in group.rows for j in row.judgements)))
+    said = []
+    if accuracy is not None:
+        said.append(f"accuracy is that on {accuracy.n} held-out {one_line(group.workload.items)}")
+    if any(row.score_error for row in group.rows):
+        said.append(f"error is the relative RMSE of the scores against {against}")
+    if loss is not None:
+        said.append(f"loss is that after {loss.n} steps, beside {against} from the same start")
+    sentence = ", ".join(said)
+    return f" {sentence[:1].upper()}{sentence[1:]}." if said else ""
+
+
+def _energy_legend(group: Group) -> str:
+    """What the energy is the energy of, and how far off its sensors may be; nothing where none was read."""
+    lacking = _lacking(group)
+    energies = (None if row.energy is None else row.energy.per_item for row in group.rows)
+    known = next((energy for energy in energies if energy is not None), None)
+    if known is None:
+        return f" No energy: {lacking}." if lacking else ""
+    sources = listed(
+        tuple(dict.fromkeys(f"{one_line(c)} ({s})" for c, s in zip(known.components, known.sources, strict=True)))
+    )
+    sentence = f" Energy is that of {sources}, idle included" + (f" (not read: {lacking})" if lacking else "")
+    if known.estimated:
+        return f"{sentence}: an estimate, no measurement."
+    if known.systematic_low is None or known.systematic_high is None:
+        return f"{sentence}; how far its sensors are off is not known, which cancels in ratios only."
+    low, high = (bound / known.value - 1 for bound in (known.systematic_low, known.systematic_high))
+    return (
+        f"{sentence}; beyond its interval all of it may be off by {low:+.0%} to {high:+.0%}, which cancels in ratios."
+    )
+
+
+def _lacking(group: Group) -> str:
+    """The components that could not be read, each with the reason."""
+    figures = [dict(c.figures) for row in group.rows for c in row.caveats if c.kind is CaveatKind.NO_SENSOR]
+    return "; ".join(dict.fromkeys(f"{one_line(each['component'])}, {one_line(each['reason'])}" for each in figures))
