@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -63,7 +63,8 @@ def check(task: Task) -> Outcome:
     cores = None if log.cost is None else log.cost.cores
     caveats = sorted({caveat.kind.value for caveat in window.caveats})
     sensors = {trace.source: (trace, readings_of(trace)) for trace in log.traces}
-    return with_rhythms(judge(sensors, stretches, cores, caveats), rhythms_under(task, loads))
+    counters = {trace.source for trace in log.traces if trace.unit == "J"}
+    return with_rhythms(judge(sensors, stretches, cores, caveats), rhythms_under(task, loads), counters)
 
 
 def rhythms_under(task: Task, loads: Mapping[str, Load]) -> dict[str, dict[str, float] | None]:
@@ -76,9 +77,14 @@ def rhythms_under(task: Task, loads: Mapping[str, Load]) -> dict[str, dict[str, 
     return found
 
 
-def with_rhythms(outcome: Outcome, found: Mapping[str, dict[str, float] | None]) -> Outcome:
-    """The outcome with how often each sensor changes."""
-    claims = (Claim(f"{name} changes", rhythm is not None, sentence((name, rhythm))) for name, rhythm in found.items())
+def with_rhythms(outcome: Outcome, found: Mapping[str, dict[str, float] | None], counters: Collection[str]) -> Outcome:
+    """The outcome with how often each sensor changes: a counter must, while power may stay what it is."""
+    claims = []
+    for name, rhythm in found.items():
+        must = name.partition(" of ")[0] in counters
+        claims.append(
+            Claim(f"{name} changes", rhythm is not None or (False if must else None), sentence((name, rhythm)))
+        )
     return Outcome({**outcome.facts, "rhythms": found}, (*outcome.claims, *claims))
 
 

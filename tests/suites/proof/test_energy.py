@@ -20,6 +20,7 @@ from suites.proof.energy_figures import (
     readings_of,
     response,
 )
+from suites.proof.outcome import Outcome
 
 IDLE_W, LOAD_W = 70.0, 500.0
 #: Nothing for five seconds, a load for three, nothing for three, a load for six, nothing.
@@ -122,6 +123,14 @@ def test_a_counter_later_than_is_allowed_for_and_a_costly_sampler_are_named():
 def test_a_counter_alone_leaves_the_comparison_open():
     alone = {name: each for name, each in sensed().items() if each[0].unit == "J"}
     assert next(iter(energy.judge(alone, STRETCHES, None, ()).claims)).holds is None
+
+
+def test_a_counter_must_change_and_a_power_may_stay_what_it_is():
+    every = {"median_s": 0.1, "least_s": 0.1, "most_s": 0.1, "changes": 9}
+    found = {"nvml counter of GPU-1": None, "nvml instant power of GPU-1": None, "rapl of dram 0": every}
+    outcome = energy.with_rhythms(Outcome({"idle_w": 1.0}), found, {"nvml counter", "rapl"})
+    assert [claim.holds for claim in outcome.claims] == [False, None, True]
+    assert set(outcome.facts) == {"idle_w", "rhythms"}
 
 
 def test_loads_are_played_in_order_and_their_times_kept():
