@@ -16,7 +16,7 @@ CUDA, CPU = "cuda:0", "cpu"
 PACES = {
     pace.name: pace
     for pace in (
-        Pace("full", most_waves=6, budget_share=1.0, length_share=1.0, repeats=5),
+        Pace("full", most_waves=6, budget_share=1.0, length_share=1.0, repeats=4),
         Pace("brief", most_waves=3, budget_share=0.3, length_share=0.5, repeats=2),
         Pace("rehearsal", most_waves=1, budget_share=0.01, length_share=0.02, repeats=2, trains=False),
     )
@@ -63,7 +63,11 @@ def _run(
     waves: int = 4,
     budget_s: float = 240.0,
 ) -> Step:
-    """A step that measures the suites and judges the run that this leaves."""
+    """A step that measures the suites and judges the run that this leaves.
+
+    ``budget_s`` is that of the group, its first set-up apart: what compiles for minutes is given less. A long
+    self-check multiplies it by the number of its copies.
+    """
     settings = (("select", select), ("options", tuple(options)), ("waves", waves), ("budget_s", budget_s))
     return Step(name, what, "suites.proof.runs:measure", device, settings=settings)
 
@@ -126,14 +130,16 @@ STEPS = (
         "training on CUDA: all settings that do not compile",
         CUDA,
         "test_training[cuda0 and not compile",
-        budget_s=280,
+        waves=3,
+        budget_s=300,
     ),
     _run(
         "inference-cuda",
         "inference on CUDA: all settings that do not compile",
         CUDA,
         "test_inference[cuda0 and not compile",
-        budget_s=280,
+        waves=3,
+        budget_s=300,
     ),
     _run(
         "training-cuda-compile",
@@ -228,7 +234,7 @@ STEPS = (
         _baseline("inference", CUDA),
         options=("--bench-self-check=long",),
         waves=6,
-        budget_s=160,
+        budget_s=40,
     ),
     Step(
         "repeats-cuda",
@@ -249,6 +255,7 @@ STEPS = (
         CUDA,
         _compiled("training", "autotune"),
         waves=3,
+        budget_s=100,
     ),
     _run(
         "inference-cuda-autotune",
@@ -256,6 +263,7 @@ STEPS = (
         CUDA,
         _compiled("inference", "autotune"),
         waves=3,
+        budget_s=100,
     ),
     Step(
         "gpu-tests-autotune",
@@ -298,7 +306,7 @@ STEPS = (
         _baseline("inference", CPU),
         options=("--bench-self-check=long",),
         waves=6,
-        budget_s=120,
+        budget_s=30,
     ),
     Step(
         "profile-cpu",
