@@ -40,6 +40,8 @@ def measure(task: Task) -> Outcome:
 def profile(task: Task) -> Outcome:
     """Measure the winners of earlier steps and their baselines once more, with PyTorch's profiler beside them.
 
+    The report of that run sets the two side by side.
+
     Raises:
         NotHereError: no earlier step left a run with a winner.
     """
@@ -50,10 +52,6 @@ def profile(task: Task) -> Outcome:
     names = dict.fromkeys(name for pair in best.values() for name in pair)
     select = " or ".join(f"test_{name}" for name in names)
     run = _measured(task, select, ("--bench-profile", "--bench-phases"), waves=1, budget_s=30)
-    for winner, baseline in best.values():
-        if winner != baseline:
-            shown = [sys.executable, "-m", "joulemark", "show", str(task.folder / "out"), "--between"]
-            call([*shown, baseline.partition("[")[2][:-1], winner.partition("[")[2][:-1]])
     return judge_profiles(run, best)
 
 

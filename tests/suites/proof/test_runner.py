@@ -10,6 +10,7 @@ import pytest
 
 from bench import UsageError
 from suites.proof import __main__ as program
+from suites.proof import child
 from suites.proof.child import end_with_parent
 from suites.proof.journal import Attempt, Journal, State, cuts, latest, to_do
 from suites.proof.outcome import Claim, Outcome, largest
@@ -133,6 +134,13 @@ def test_a_child_looks_after_its_parent_until_it_has_ended():
     ended = threading.Event()
     ended.set()
     end_with_parent(parent=-1, group=-1, ended=ended)  # would signal group -1, had it looked
+
+
+def test_the_process_of_a_step_leaves_an_outcome_also_where_the_machine_cannot(tmp_path, capsys):
+    assert child.main(["profile-cpu", str(tmp_path), "rehearsal"]) == 0
+    outcome = Outcome.load(tmp_path / "profile-cpu")
+    assert outcome.not_here.startswith("no run with a sound row yet; do one of training-cpu")
+    assert f"not possible here: {outcome.not_here}" in capsys.readouterr().out
 
 
 STEP = "suites.proof.machine:platform"
