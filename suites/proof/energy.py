@@ -49,22 +49,41 @@ def check(task: Task) -> Outcome:
     Raises:
         NotHereError: no sensor can be read.
     """
-    with bench.energy_window(str(task.settings["power"])) as window:
+    power = str(task.settings["power"])
+    with bench.energy_window(power) as window:  # whether there is anything to read, before time is spent on loads
+        pass
+    _check_sensors(window.log)
+    with bench.energy_window(power) as window:
         begin = time.perf_counter()
         time.sleep(task.seconds(_IDLE_S, 1.0))
         bare = Stretch("", begin, time.perf_counter())
         loads = _loads(task.device)
         stretches = [bare, *play(timeline(task, tuple(loads)), loads, time.perf_counter, time.sleep)]
     log = window.log
+    assert log is not None
+    cores = None if log.cost is None else log.cost.cores
+    caveats = sorted({caveat.kind.value for caveat in window.caveats})
+    sensors = {trace.source: (trace, readings_of(trace)) for trace in traces_of(log, task.device)}
+    counters = {trace.source for trace in log.traces if trace.unit == "J"}
+    return with_rhythms(judge(sensors, stretches, cores, caveats), rhythms_under(task, loads), counters)
+
+
+def traces_of(log: Any, device: str) -> list[Any]:
+    """The traces of one component: the device's own board where it is known, else the first one that was read."""
+    name = dict(log.devices).get(device, log.traces[0].component.name)
+    return [trace for trace in log.traces if trace.component.name == name]
+
+
+def _check_sensors(log: Any) -> None:
+    """Refuse a machine without a sensor.
+
+    Raises:
+        NotHereError: with what could not be read, and why.
+    """
     if log is None or not log.traces:
         lacks = [] if log is None else [f"{one.name}: {one.reason}; {one.fix}" for one in log.unread]
         msg = "; ".join(lacks) or "no sensor of energy or power"
         raise NotHereError(msg)
-    cores = None if log.cost is None else log.cost.cores
-    caveats = sorted({caveat.kind.value for caveat in window.caveats})
-    sensors = {trace.source: (trace, readings_of(trace)) for trace in log.traces}
-    counters = {trace.source for trace in log.traces if trace.unit == "J"}
-    return with_rhythms(judge(sensors, stretches, cores, caveats), rhythms_under(task, loads), counters)
 
 
 def rhythms_under(task: Task, loads: Mapping[str, Load]) -> dict[str, dict[str, float] | None]:

@@ -20,7 +20,7 @@ from suites.proof.energy_figures import (
     readings_of,
     response,
 )
-from suites.proof.outcome import Outcome
+from suites.proof.outcome import NotHereError, Outcome
 
 IDLE_W, LOAD_W = 70.0, 500.0
 #: Nothing for five seconds, a load for three, nothing for three, a load for six, nothing.
@@ -123,6 +123,22 @@ def test_a_counter_later_than_is_allowed_for_and_a_costly_sampler_are_named():
 def test_a_counter_alone_leaves_the_comparison_open():
     alone = {name: each for name, each in sensed().items() if each[0].unit == "J"}
     assert next(iter(energy.judge(alone, STRETCHES, None, ()).claims)).holds is None
+
+
+def test_a_machine_without_a_sensor_is_told_before_any_load_is_applied(task):
+    with pytest.raises(NotHereError, match="no sensor"):
+        energy.check(task(power="off"))
+
+
+def test_of_several_boards_that_of_the_device_is_looked_at():
+    traces = [
+        SimpleNamespace(component=SimpleNamespace(name=name), source=source)
+        for name in ("GPU-a", "GPU-b")
+        for source in ("nvml counter", "nvml instant power")
+    ]
+    log = SimpleNamespace(traces=traces, devices=(("cuda:0", "GPU-b"), ("cuda:1", "GPU-a")))
+    assert energy.traces_of(log, "cuda:0") == traces[2:]
+    assert energy.traces_of(log, "cpu") == traces[:2]
 
 
 def test_a_counter_must_change_and_a_power_may_stay_what_it_is():
