@@ -1,7 +1,8 @@
 """The measured ceiling of a device, and the share of it that the best settings of earlier steps reach.
 
 The ceiling is what this device does at best of the one thing that it is built for: matrix products, large and square,
-by precision; and copies from its memory to its memory. A setting's share is the arithmetic that the model must do,
+and a large convolution, by precision (on some CPUs another library multiplies than convolves, and slower); and copies
+from its memory to its memory. A setting's share is the arithmetic that the model must do,
 counted by PyTorch's own counter, for the images that it did in a second, over the ceiling of its precision.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -27,8 +29,10 @@ COMPUTED_IN = {
     "fp16": "fp16",
 }
 _SIZES = {"cuda": (2048, 4096, 8192, 16384), "cpu": (1024, 2048)}
+#: Images, channels in and out, height and width of a convolution by 3x3.
+_CONVOLVED = {"cuda": (64, 256, 56), "cpu": (8, 128, 32)}
 _COPIED_BYTES = {"cuda": 2**30, "cpu": 2**28}
-_LOOP_S, _LOOPS = 0.5, 5
+_LOOP_S, _LOOPS = 0.1, 25
 #: Batch normalisation cannot train on a single value.
 _COUNTED_IMAGES = 2
 
@@ -60,6 +64,11 @@ def _value(found: tuple[str, float] | None) -> float | None:
 def product_flops(size: int) -> float:
     """The operations of a product of two square matrices: a multiplication and an addition for each of n³ terms."""
     return 2.0 * size**3
+
+
+def convolution_flops(images: int, channels: int, height: int) -> float:
+    """The operations of a convolution by 3x3 that keeps the size: 9 terms for each channel of each value."""
+    return 2.0 * images * channels * height**2 * 9 * channels
 
 
 def copy_bytes(elements: int, element_bytes: int) -> int:
@@ -158,29 +167,45 @@ def measure_products(task: Task) -> dict[str, dict[str, float | None]]:
 
     kinds = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
     on_cpu = task.device == "cpu"
-    sizes = _SIZES["cpu" if on_cpu else "cuda"]
+    sizes, convolved = (_SIZES["cpu"], _CONVOLVED["cpu"]) if on_cpu else (_SIZES["cuda"], _CONVOLVED["cuda"])
+    places = ("mkldnn.matmul", "mkldnn.conv") if on_cpu else ("cuda.matmul", "cudnn.conv")
     found: dict[str, dict[str, float | None]] = {}
     for name, kind in kinds.items():
         if on_cpu and name in {"tf32", "fp16"}:
             continue
-        place = attrgetter("mkldnn.matmul" if on_cpu else "cuda.matmul")(torch.backends)
-        place.fp32_precision = "tf32" if name == "tf32" else "ieee"
-        found[name] = {str(size): _product_speed(size, kind, task) for size in sizes}
+        for place in places:
+            attrgetter(place)(torch.backends).fp32_precision = "tf32" if name == "tf32" else "ieee"
+        found[name] = {
+            **{str(size): _speed(product_flops(size), _product, (size, kind), task) for size in sizes},
+            "a convolution": _speed(convolution_flops(*convolved), _convolution, (*convolved, kind), task),
+        }
         print(name, found[name], flush=True)
     return found
 
 
-def _product_speed(size: int, kind: Any, task: Task) -> float | None:
+def _speed(flops: float, make: Callable[..., Callable[[], object]], what: tuple[Any, ...], task: Task) -> float | None:
+    """Operations a second of the step that is made of this; None where the device cannot."""
+    try:
+        return flops / _seconds_of(make(*what, task.device), task)
+    except RuntimeError as error:  # too little memory, or no arithmetic of this kind
+        print(f"{what}: {error}", flush=True)
+        return None
+
+
+def _product(size: int, kind: Any, device: str) -> Callable[[], object]:
     import torch
 
-    try:
-        left, right = (torch.randn(size, size, device=task.device).to(kind) for _ in range(2))
-        out = torch.empty_like(left)
-        seconds = _seconds_of(lambda: torch.mm(left, right, out=out), task)
-    except RuntimeError as error:  # too little memory, or no arithmetic of this kind
-        print(f"{kind} of {size}: {error}", flush=True)
-        return None
-    return product_flops(size) / seconds
+    left, right = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
+    return partial(torch.mm, left, right, out=torch.empty_like(left))
+
+
+def _convolution(images: int, channels: int, height: int, kind: Any, device: str) -> Callable[[], object]:
+    import torch
+
+    last = torch.channels_last
+    given = torch.randn(images, channels, height, height, device=device).to(kind).contiguous(memory_format=last)
+    weights = torch.randn(channels, channels, 3, 3, device=device).to(kind).contiguous(memory_format=last)
+    return partial(torch.nn.functional.conv2d, given, weights, padding=1)
 
 
 def measure_copy(task: Task) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from bench.storage import save
 from suites.proof import ceiling
@@ -21,6 +22,19 @@ def named(workload):
 
 def test_a_product_of_two_matrices_multiplies_and_adds_n_cubed_times():
     assert ceiling.product_flops(1000) == 2e9
+
+
+def test_a_convolution_by_3x3_has_nine_terms_for_each_channel():
+    assert ceiling.convolution_flops(images=2, channels=10, height=4) == 2 * 2 * 10 * 16 * 90
+
+
+def test_a_convolution_is_counted_as_pytorch_counts_it():
+    from torch.utils.flop_counter import FlopCounterMode
+
+    step = ceiling._convolution(2, 8, 4, torch.float32, "cpu")
+    with FlopCounterMode(display=False) as counter:
+        step()
+    assert counter.get_total_flops() == ceiling.convolution_flops(2, 8, 4)
 
 
 def test_a_copy_reads_and_writes():

@@ -72,6 +72,12 @@ def test_a_copy_called_different_and_intervals_that_miss_are_contradictions():
     assert [claim.holds for claim in outcome.claims] == [False, True, False]
 
 
+def test_without_an_interval_nothing_is_held_against_a_run():
+    bare = {name: {**one, "low": None, "high": None} for name, one in run(0.0)["cases"].items()}
+    told = repeats.judge([{"cases": bare}])
+    assert [claim.holds for claim in told.claims] == [True, None, None]
+
+
 def test_no_run_leaves_everything_open():
     assert [claim.holds for claim in repeats.judge([]).claims] == [None, None, None]
 
