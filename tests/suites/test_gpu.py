@@ -18,7 +18,8 @@ from suites.operations import kernels, record
 from suites.steps import inference_step, training_step
 from suites.variants import CUDA, CUDA_INFERENCE
 
-pytestmark = pytest.mark.gpu
+#: Some releases of PyTorch advise against strict float32 when they compile for a GPU that has TF32: that is meant here.
+pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("ignore:TensorFloat32 tensor cores:UserWarning")]
 DEVICE = "cuda:0"
 
 
