@@ -88,8 +88,9 @@ def read(path: Path, file: str | None = None) -> Capture:
     except OSError as error:
         msg = f"{path} cannot be read ({error.strerror or error}); check the path"
         raise StorageError(msg) from error
-    except (sqlite3.Error, TypeError, ValueError) as error:
-        msg = f"{path} is no SQLite export of Nsight Systems ({error}); make one with nsys export --type sqlite"
+    except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
+        said = " ".join(str(error).split())[:200]
+        msg = f"{path} is no SQLite export of Nsight Systems ({said}); make one with nsys export --type sqlite"
         raise StorageError(msg) from error
 
 
@@ -103,7 +104,8 @@ class _Export:
 
     def rows(self, table: str, query: str) -> Iterator[tuple[Any, ...]]:
         if table in self.tables:
-            yield from self._database.execute(f"{query} LIMIT {_MOST_ROWS}")
+            for row in self._database.execute(f"{query} LIMIT {_MOST_ROWS}"):
+                yield row
 
     def names(self) -> dict[int, str]:
         return {int(key): str(value) for key, value in self.rows("StringIds", "SELECT id, value FROM StringIds")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -35,6 +34,8 @@ _LISTS = {
 }
 #: No price book is larger; a file that is was not meant.
 _MAX_BYTES = 2**20
+#: Nothing costs, lasts or weighs more, in whatever unit.
+_MOST = 10**15
 #: Figures that must be above zero; all others must not be below.
 _POSITIVE = frozenset({"per_hour", "price", "years", "power_w", "covers", "pue", "utilisation", "images", "epochs"})
 
@@ -129,8 +130,8 @@ def _wrong_figures(where: str, entry: Any) -> Iterator[str]:
         value = getattr(entry, field.name)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             least = "above 0" if field.name in _POSITIVE else "0 or more"
-            if not math.isfinite(value) or value < 0 or (value == 0 and field.name in _POSITIVE):
-                yield f"{where} has {field.name} = {value}; it must be {least}"
+            if not 0 <= value <= _MOST or (value == 0 and field.name in _POSITIVE):
+                yield f"{where} has {field.name} = {str(value)[:40]}; it must be {least}, and no more than {_MOST:.0e}"
 
 
 def _one_line(error: object) -> str:

@@ -26,7 +26,7 @@ from bench.entries import (
     Resumed,
     WaveDone,
 )
-from bench.errors import StorageError
+from bench.errors import BenchError, StorageError
 from bench.records import Case, Caveat, CaveatKind, Environment, Plan, Run, Sitting, Skip
 
 
@@ -158,9 +158,8 @@ def history(entries: Iterable[Entry]) -> History:
     try:
         for entry in others:
             told.add(entry)
-        for group in told.groups:
-            group.book()  # it must be possible to read them
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        told.run()  # it must be possible to read what they tell
+    except (BenchError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         msg = f"the journal contradicts itself ({type(error).__name__}: {error}); it was changed by hand, or damaged"
         raise StorageError(msg) from error
     return told

@@ -101,7 +101,7 @@ def _skimmed(place: Path, known: _Cases) -> Skimmed:
         run = msgspec.json.decode(read_bytes(path), type=_Run)
         if run.schema == SCHEMA and not any(_is_absurd(trial) for trial in run.trials):
             return _glanced(path, run, known)
-    except (msgspec.DecodeError, UnicodeDecodeError, BenchError, ValueError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, BenchError, ValueError, OverflowError, RecursionError):
         pass
     return _glanced(path, _plain(load(path)), known)
 

@@ -63,7 +63,7 @@ def load(place: Path | str) -> Run:
         raise StorageError(msg)
     try:
         return msgspec.json.decode(data, type=Run)
-    except (msgspec.DecodeError, UnicodeDecodeError, BenchError, ValueError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, BenchError, ValueError, OverflowError, RecursionError) as error:
         msg = f"{path} is damaged ({_one_line(error)}); take it from a backup or measure again"
         raise StorageError(msg) from error
 

@@ -178,7 +178,7 @@ def test_an_unknown_verb_is_refused_in_one_line(capsys):
     assert output.out == ""
     assert (
         output.err == "joulemark: no such verb: shwo; "
-        "choose from run, nsys, doctor, show, compare, report, recommend, prices, or see joulemark --help\n"
+        "choose from run, nsys, recover, doctor, show, compare, report, recommend, prices, or see joulemark --help\n"
     )
 
 

@@ -13,6 +13,8 @@ from bench.records.workload import LATENCY, Case, Workload
 
 #: No step is shorter than light takes for a third of a millimetre, or longer than eleven days.
 LEAST_S, MOST_S = 1e-12, 1e6
+#: No sample has so many steps, and no run so many waves or rounds.
+MOST_STEPS, MOST_COUNTED = 10**15, 10**6
 
 
 class SampleKind(enum.Enum):
@@ -178,8 +180,12 @@ class Trial:
             msg = f"{self.case.name} says a step has {self.items_per_step} items; it must be at least 1"
             raise MeasurementError(msg)
         for sample in self.samples:
-            if sample.steps < 1 or not LEAST_S <= sample.host_s / sample.steps <= MOST_S:
-                msg = f"{self.case.name} has a sample of {sample.steps} steps in {sample.host_s} s; that is no evidence"
+            if not 1 <= sample.steps < MOST_STEPS or not LEAST_S <= sample.host_s / sample.steps <= MOST_S:
+                said = f"{str(sample.steps)[:20]} steps in {sample.host_s} s"
+                msg = f"{self.case.name} has a sample of {said}; that is no evidence"
+                raise MeasurementError(msg)
+            if not (0 <= sample.wave < MOST_COUNTED and 0 <= sample.round < MOST_COUNTED):
+                msg = f"{self.case.name} has a sample of a wave or round that no run gets to; that is no evidence"
                 raise MeasurementError(msg)
 
     @property

@@ -54,6 +54,11 @@ OPTIONS = (
     "--benchmark-only", "-q", "bench_spin.py", "-p", "no:cacheprovider", "--bench-waves=3", "--bench-rounds=3",
     "--bench-start=spawn", "--bench-power=off", "--bench-seed=5", "--bench-budget=60", "--benchmark-disable-gc",
 )  # fmt: skip
+#: Of what was started in the background, as by nohup, the children ignore signals unless they say otherwise.
+_LISTENS = (
+    "import signal, sys, pytest; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL); sys.exit(pytest.main(sys.argv[1:]))"
+)
 _LIMIT_S = 120.0
 #: Between two samples of one block nothing happens; between two sittings at least a second passes.
 _TORN_S = 0.5
@@ -70,7 +75,7 @@ class Sitting:
         self.begin_s = time.monotonic()
         with (folder / "output.txt").open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pytest", *OPTIONS, *options],
+                [sys.executable, "-c", _LISTENS, *OPTIONS, *options],
                 cwd=folder,
                 env={**os.environ, _MARK: self._mark},
                 stdout=output,
