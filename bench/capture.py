@@ -104,8 +104,8 @@ class _Export:
 
     def rows(self, table: str, query: str) -> Iterator[tuple[Any, ...]]:
         if table in self.tables:
-            for row in self._database.execute(f"{query} LIMIT {_MOST_ROWS}"):
-                yield row
+            for row in self._database.execute(f"{query} LIMIT {_MOST_ROWS}"):  # noqa: UP028
+                yield row  # where "yield from" would close the cursor, after the database perhaps
 
     def names(self) -> dict[int, str]:
         return {int(key): str(value) for key, value in self.rows("StringIds", "SELECT id, value FROM StringIds")}
