@@ -5,6 +5,7 @@ pairs: identical copies (A/A), and copies of which one is slower by 1, 2 or 3 %.
 by itself: at the default band, the 1 % pairs also with the band at 0.
 
 ``--loaded`` runs beside a process that keeps one core busy, ``--loaded 2`` beside two; then all pairs are A/A.
+``--alone 10`` leaves the other settings out and measures ten A/A pairs in each run: more pairs in the same time.
 
 Every finished run is a line in ``FOLDER/runs.jsonl``; started again, the script goes on with what is missing, and
 ``--table`` prints the counts with their Clopper-Pearson bounds.
@@ -25,6 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import bench
+from bench.instruments.presence import Presence
+from bench.surroundings import Watchman
+from bench.watching import HostWatchman
 from suites.experiments.planted import PERMILLE, cases, pair
 
 #: What is planted in the pairs of a quiet run, in thousandths; 0 is a pair of identical copies.
@@ -32,18 +36,20 @@ QUIET_PAIRS = (0, 10, 20, 30)
 LOADED_PAIRS = (0,) * 4
 
 
-def measure_run(permilles: Sequence[int], seed: int, plan: bench.Plan) -> dict[str, Any]:
-    """One group with its pairs, measured; what each pair's waves said.
+def measure_run(
+    permilles: Sequence[int], seed: int, plan: bench.Plan, watchman: Watchman | None = None, *, alone: bool = False
+) -> dict[str, Any]:
+    """One group with its pairs, measured; what each pair's waves said. ``alone``: no settings but the baseline.
 
     Raises:
         MeasurementError: a copy failed.
     """
-    variants = cases(bench.Options())
+    variants = cases(bench.Options())[: 1 if alone else None]
     pairs = [pair(variants[0], number, permille) for number, permille in enumerate(permilles)]
     group = [*variants, *(case for both in pairs for case in both)]
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as caches:
-        measurement = bench.GroupMeasurement(group, plan, Path(caches))
+        measurement = bench.GroupMeasurement(group, plan, Path(caches), watchman=watchman)
         measurement.run()
     trials = {trial.case: trial for trial in measurement.trials}
     return {
@@ -53,6 +59,7 @@ def measure_run(permilles: Sequence[int], seed: int, plan: bench.Plan) -> dict[s
         "waves": plan.waves,
         "rounds": [len({s.round for s in trials[group[0]].samples if s.wave == wave}) for wave in range(plan.waves)],
         "cases": len(group),
+        "shared": sorted({c.kind.value for c in trials[group[0]].caveats} & {"busy_host"}),
         "pairs": [_outcome(trials, *both, plan.waves) for both in pairs],
     }
 
@@ -130,18 +137,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="where runs.jsonl is kept")
     parser.add_argument("--runs", type=int, default=20, help="runs there should be of this kind (20)")
     parser.add_argument("--loaded", type=int, nargs="?", const=1, default=0, metavar="N", help="busy processes beside")
+    parser.add_argument("--alone", type=int, metavar="N", help="so many A/A pairs a run, and no other settings")
     parser.add_argument("--table", action="store_true", help="only print what there is")
     options = parser.parse_args(arguments)
     journal = options.folder / "runs.jsonl"
     options.folder.mkdir(parents=True, exist_ok=True)
     runs = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
     kind = [run for run in runs if run.get("load", 0) == options.loaded]
+    presence = Presence(["cpu"])
     try:
         if not options.table and len(kind) < options.runs:
             bench.prepare(cases(bench.Options())[:1], bench.Plan())
         for seed in range(len(kind), 0 if options.table else options.runs):
+            permilles = LOADED_PAIRS if options.loaded else QUIET_PAIRS
+            permilles = permilles if options.alone is None else (0,) * options.alone
+            # Beside others nothing settles: warm-up would end at its limit every time, and take most of the run.
+            plan = bench.Plan(seed=seed, warm_up_s=1.0) if options.loaded else bench.Plan(seed=seed)
             with load(options.loaded):
-                run = measure_run(LOADED_PAIRS if options.loaded else QUIET_PAIRS, seed, bench.Plan(seed=seed))
+                watchman = HostWatchman(presence)
+                run = measure_run(permilles, seed, plan, watchman, alone=options.alone is not None)
             runs.append({**run, "load": options.loaded})
             with journal.open("a") as file:
                 file.write(json.dumps(runs[-1]) + "\n")
@@ -149,6 +163,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except bench.BenchError as error:
         print(f"suites.experiments.pairs: {error}", file=sys.stderr)
         return 2
+    finally:
+        presence.leave()
     print(table(runs))
     return 0
 
