@@ -212,6 +212,7 @@ class GroupMeasurement:
                     dossier,
                     wave,
                     CaveatKind.BUSY_HOST,
+                    waves=len(busy),
                     named=", ".join(str(where + 1) for where in sorted(busy)),
                     others=round(max(one.others_cores for one in busy.values()), 2),
                     stolen=round(max(one.stolen_cores for one in busy.values()), 2),

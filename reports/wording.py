@@ -70,8 +70,8 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
     ),
     CaveatKind.BUSY_HOST: Wording(
         "shared",
-        "other programs were busy on up to {others} of the {cores} cores that were used, and a hypervisor gave away "
-        "{stolen}, in waves {named}",
+        "other programs took up to {others} and a hypervisor up to {stolen} of the {cores} cores that were used, "
+        "in {waves} ({named})",
         "End the other work, or measure at a quieter hour; a small difference may be theirs.",
     ),
     CaveatKind.ANOTHER_RUN: Wording(

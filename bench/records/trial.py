@@ -87,7 +87,7 @@ class CaveatKind(enum.Enum):
     UNFROZEN = "unfrozen"
     INTERRUPTED = "interrupted"  # figures: waves, planned
     OUT_OF_TIME = "out_of_time"  # figures: waves, planned
-    BUSY_HOST = "busy_host"  # figures: named (waves), others, stolen: the most in any, in cores; cores
+    BUSY_HOST = "busy_host"  # figures: waves, named, others, stolen: the most in any, in cores; cores
     ANOTHER_RUN = "another_run"  # figures: runs
     CUT_TO_BUDGET = "cut_to_budget"  # figures: rounds, planned
     TWO_MODES = "two_modes"  # figures: low_s, high_s

@@ -102,7 +102,7 @@ def _caveats(tmp_path: Path, watchman: _Seen) -> dict[CaveatKind, dict[str, floa
 
 def test_every_row_names_the_waves_in_which_others_were_busy(tmp_path: Path) -> None:
     found = _caveats(tmp_path, _Seen([1.5, 0.02, 0.9]))
-    assert found[CaveatKind.BUSY_HOST] == {"named": "1, 3", "others": 1.5, "stolen": 0.0, "cores": 2}
+    assert found[CaveatKind.BUSY_HOST] == {"waves": 2, "named": "1, 3", "others": 1.5, "stolen": 0.0, "cores": 2}
     assert _caveats(tmp_path, _Seen([0.01, 0.02, 0.01])) == {}
 
 
