@@ -6,7 +6,6 @@ both places: ``--bench-waves 3`` is ``waves = 3``.
 
 from __future__ import annotations
 
-import math
 import random
 import re
 import tomllib
@@ -17,9 +16,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from bench import option_values
 from bench.analysis import Gate, parse_gate
 from bench.axes import Axes, parse_axes
 from bench.errors import UsageError
+from bench.option_values import COPIES
 from bench.records import Plan
 from bench.records.plan import TOLERANCES, WORKER_STARTS
 
@@ -47,10 +48,6 @@ class Options:
     time_limit_s: float | None = None  # of the session: what was measured by then is reported
 
 
-#: How often the baseline of each group is measured once more, by the kind of self-check.
-COPIES: Mapping[str, int] = {"short": 1, "long": 8}
-
-
 #: Where the plugin keeps the options of a session.
 OPTIONS = pytest.StashKey[Options]()
 
@@ -58,96 +55,6 @@ OPTIONS = pytest.StashKey[Options]()
 def options_of(config: pytest.Config) -> Options:
     """The options of this pytest session, as the plugin read them."""
     return config.stash[OPTIONS]
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def _classes(text: str) -> int:
-    classes = int(text)
-    if classes < 2:
-        raise ValueError
-    return classes
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise ValueError
-    return seconds
-
-
-def _length(text: str) -> float:
-    """Seconds of "90", "90s", "5min" or "2h"."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|h|)", text.strip())
-    if match is None:
-        raise ValueError
-    return _seconds(match[1]) * {"min": 60.0, "h": 3600.0}.get(match[2], 1.0)
-
-
-def _fraction(text: str) -> float:
-    fraction = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    if not 0 <= fraction < 1:
-        raise ValueError
-    return fraction
-
-
-def _shape(text: str) -> tuple[int, int, int]:
-    match = re.fullmatch(r"(\d{1,4})x(\d{1,4})x(\d{1,4})", text)
-    if match is None or "0" in match.groups():
-        raise ValueError
-    channels, height, width = (int(part) for part in match.groups())
-    return channels, height, width
-
-
-def _power(text: str) -> str:
-    from bench.instruments.panel import parse_power
-
-    parse_power(text)  # raises a UsageError of its own, in a sentence
-    return text
-
-
-def _prices(text: str) -> Path:
-    from bench.pricebook import read_prices
-
-    read_prices(Path(text))  # raises a UsageError of its own: a fault must not come to light after an hour
-    return Path(text)
-
-
-def _tolerances(text: str) -> dict[str, float]:
-    """``"rmse_int8=0.3,agreement=90%"`` as fields of the plan."""
-    pairs = [part.partition("=") for part in text.split(",")]
-    if not all(name in TOLERANCES and equals for name, equals, _ in pairs):
-        raise ValueError
-    return {name: _fraction(value) for name, _, value in pairs}
-
-
-def _start(text: str) -> str:
-    if text not in WORKER_STARTS:
-        raise ValueError
-    return text
-
-
-def _switch(text: str) -> bool:
-    if text.lower() not in {"true", "false"}:
-        raise ValueError
-    return text.lower() == "true"
-
-
-def _factory(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", text):
-        raise ValueError
-    return text
-
-
-def _self_check(text: str) -> str:
-    if text not in COPIES:
-        raise ValueError
-    return text
 
 
 class _Option(NamedTuple):
@@ -160,23 +67,27 @@ class _Option(NamedTuple):
 
 
 _PLAN_OPTIONS: Mapping[str, _Option] = {
-    "waves": _Option(_count, "a whole number from 1, like 6", "fresh worker processes per case (default 6)"),
+    "waves": _Option(
+        option_values.count, "a whole number from 1, like 6", "fresh worker processes per case (default 6)"
+    ),
     "rounds": _Option(
-        _count,
+        option_values.count,
         "a whole number from 1, like 10",
         "interleaved rounds per wave, at most (default: as many as the budget affords)",
     ),
     "budget": _Option(
-        _seconds,
+        option_values.seconds,
         "a positive number of seconds, like 150",
         "seconds per group (default 60, and 10 for each of its cases)",
     ),
     "precision": _Option(
-        _fraction, "a fraction, like 1% or 0.01", "half-width wanted of a ratio's interval (default 1%%)"
+        option_values.fraction, "a fraction, like 1% or 0.01", "half-width wanted of a ratio's interval (default 1%%)"
     ),
-    "band": _Option(_fraction, "a fraction, like 1% or 0.01", "differences that do not matter (default 1%%)"),
+    "band": _Option(
+        option_values.fraction, "a fraction, like 1% or 0.01", "differences that do not matter (default 1%%)"
+    ),
     "tolerance": _Option(
-        _tolerances,
+        option_values.tolerances,
         f"name=fraction, several joined by commas; the names are {', '.join(TOLERANCES)}",
         "what right results may be off by: name=fraction,... (see the report for names and defaults)",
     ),
@@ -184,22 +95,30 @@ _PLAN_OPTIONS: Mapping[str, _Option] = {
         int, "a whole number", "seed of the block order and of torch in the workers (default: drawn, recorded)"
     ),
     "power": _Option(
-        _power,
+        option_values.power,
         "auto, off, nvml[:INDEX,...], rapl or tdp:WATTS",
         "what to read energy by: auto, off, nvml[:INDEX,...], rapl, tdp:WATTS, joined by + (default auto)",
     ),
     "phases": _Option(
-        _switch, "true or false", "time each phase of a step as well, in a pass of its own (budget apart)", flag=True
+        option_values.switch,
+        "true or false",
+        "time each phase of a step as well, in a pass of its own (budget apart)",
+        flag=True,
     ),
     "profile": _Option(
-        _switch, "true or false", "record a few steps of each case with PyTorch's profiler (budget apart)", flag=True
+        option_values.switch,
+        "true or false",
+        "record a few steps of each case with PyTorch's profiler (budget apart)",
+        flag=True,
     ),
     "case-limit": _Option(
-        _length,
+        option_values.length,
         "a length of time, like 300, 5min or 1h",
         "a case fails if its set-up, or one block of it, takes longer (default 10min for set-up, 2min for a block)",
     ),
-    "start": _Option(_start, "one of " + ", ".join(WORKER_STARTS), "how workers are started (default fork_server)"),
+    "start": _Option(
+        option_values.start, "one of " + ", ".join(WORKER_STARTS), "how workers are started (default fork_server)"
+    ),
 }
 _SUITE_OPTIONS: Mapping[str, _Option] = {
     "case": _Option(str, "a case's name", "measure this case alone, by its full name: inference[cpu-fp32]"),
@@ -209,18 +128,28 @@ _SUITE_OPTIONS: Mapping[str, _Option] = {
         "go on with a run that was broken off: its finished waves are kept",
     ),
     "time-limit": _Option(
-        _length, "a length of time, like 300, 5min or 2h", "stop after so long, and report what was measured by then"
+        option_values.length,
+        "a length of time, like 300, 5min or 2h",
+        "stop after so long, and report what was measured by then",
     ),
     "out": _Option(Path, "a folder", "folder for runs and reports (default out/)"),
     "data": _Option(
         str, "a data set", "digits, mnist, medmnist:NAME or synthetic:CxHxW for the shipped suites (default digits)"
     ),
-    "model": _Option(_factory, "module:factory", "your own model: module:factory, a function that returns a Module"),
-    "input": _Option(_shape, "channels x height x width, like 3x32x32", "input shape of the model (default 3x32x32)"),
-    "prices": _Option(_prices, "a price book", "what time and energy cost: a TOML file (default: the one shipped)"),
-    "classes": _Option(_classes, "a whole number from 2, like 10", "number of classes of the model (default 10)"),
+    "model": _Option(
+        option_values.factory, "module:factory", "your own model: module:factory, a function that returns a Module"
+    ),
+    "input": _Option(
+        option_values.shape, "channels x height x width, like 3x32x32", "input shape of the model (default 3x32x32)"
+    ),
+    "prices": _Option(
+        option_values.prices, "a price book", "what time and energy cost: a TOML file (default: the one shipped)"
+    ),
+    "classes": _Option(
+        option_values.classes, "a whole number from 2, like 10", "number of classes of the model (default 10)"
+    ),
     "self-check": _Option(
-        _self_check,
+        option_values.self_check,
         "=short or =long, with the sign, and paths after it",
         "measure each baseline once more, to know the least difference this machine shows; =long: eight times",
         bare="short",

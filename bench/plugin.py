@@ -24,7 +24,8 @@ from bench.bridge import Replay, mend_params
 from bench.errors import BenchError, UnavailableError, UsageError
 from bench.forecast import forecast_s
 from bench.gating import Base, Gating
-from bench.options import COPIES, OPTIONS, Options, add_options, read_options
+from bench.option_values import COPIES
+from bench.options import OPTIONS, Options, add_options, read_options
 from bench.records import Case, Plan, Run, Skip, Trial
 from bench.selection import Selection, declared
 from bench.session import Session

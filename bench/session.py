@@ -19,7 +19,8 @@ from bench.journal import Reading
 from bench.keeping import Keeper
 from bench.measurement import GroupMeasurement, group_name
 from bench.metering import SampledMeter
-from bench.options import COPIES, Options
+from bench.option_values import COPIES
+from bench.options import Options
 from bench.overheads import measure_overheads
 from bench.preparing import prepare
 from bench.progress import shown
