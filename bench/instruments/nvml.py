@@ -10,12 +10,14 @@ excepted; the field POWER_INSTANT is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from bench.errors import UnavailableError
 from bench.instruments.power import Sensor, SensorError, SensorFacts
+from bench.instruments.visible import visible_gpus
 from bench.records import Gpu
 from bench.records.power import Board, Component, GpuState, Part, SourceKind, Unread
 
@@ -71,6 +73,25 @@ def listing() -> Listing:
         return Listing(nvml.driver(), nvml.gpus(), None)
     except SensorError as error:
         return Listing(None, (), f"the NVIDIA driver does not list its GPUs ({error})")
+    finally:
+        nvml.close()
+
+
+def process_memory_bytes(device: str, pid: int, environ: Mapping[str, str] = os.environ) -> int | None:
+    """Memory that a process holds on the GPU that it knows as "cuda:N", whoever allocated it.
+
+    Read at the end it is the most it held, since allocators keep what they were given. None where the driver does not
+    say, or knows the process by another number, as for one in a container.
+    """
+    try:
+        nvml = Nvml()
+    except UnavailableError:
+        return None
+    try:
+        uuid = visible_gpus(nvml.gpus(), environ, nvml.parent).uuid_of(device)
+        return None if uuid is None else nvml.memory_bytes(nvml.handle(uuid), pid)
+    except SensorError:
+        return None
     finally:
         nvml.close()
 
@@ -151,6 +172,11 @@ class Nvml:
         """Ids of the processes with a compute context, as the driver sees them: in a container, other than ours."""
         found = self.ask("nvmlDeviceGetComputeRunningProcesses", handle)
         return None if found is None else tuple(sorted(int(process.pid) for process in found))
+
+    def memory_bytes(self, handle: Any, pid: int) -> int | None:
+        """What one of these processes holds of the GPU's memory; None where that is not told."""
+        found = self.ask("nvmlDeviceGetComputeRunningProcesses", handle) or ()
+        return next((_known(one.usedGpuMemory, int) for one in found if one.pid == pid), None)
 
     def ask(self, function: str, *arguments: Any) -> Any:
         """What a function of the library returns, or None where it returns an error of any kind."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, MeasurementError, UnavailableError, UsageError
+from bench.instruments import nvml
 from bench.instruments.nvtx import NvtxTracer, attached_tracer
 from bench.instruments.spans import within
 from bench.instruments.stopwatch import CudaStopwatch, HostStopwatch, Stopwatch
@@ -141,7 +142,7 @@ class CaseRunner:
             raise MeasurementError(msg)
         run, device = self._step.run, self._request.case.variant.device
         self._settle()
-        self._peak_bytes = limits.peak_memory_bytes()
+        self._peak_bytes = self._peak_memory_bytes()
         phases = profile = None
         with _garbage_kept():
             if request.phase_steps:
@@ -164,10 +165,17 @@ class CaseRunner:
         return self._tracer.nested([*self._request.within, *([phase] if phase else [])])
 
     def _finish(self) -> Finished:
-        peak = limits.peak_memory_bytes() if self._peak_bytes is None else self._peak_bytes
+        peak = self._peak_memory_bytes() if self._peak_bytes is None else self._peak_bytes
         if self._step is not None:
             self._step.close()
         return Finished(peak)
+
+    def _peak_memory_bytes(self) -> int | None:
+        """Of the device that is measured: a GPU's own memory, or this process's of the host."""
+        device = "cpu" if self._request is None else self._request.case.variant.device
+        if device.startswith("cuda"):
+            return nvml.process_memory_bytes(device, os.getpid())
+        return limits.peak_memory_bytes()
 
     def _built(self) -> Callable[[], object]:
         if self._run is None:

@@ -281,6 +281,19 @@ def shared(library: Library) -> dict[str, object]:
     return came
 
 
+def memory(library: Library) -> dict[str, object]:
+    """What a process holds of a GPU: ours, one that is not there, ours on a GPU that CUDA does not show."""
+    library.reset(2)
+    library.processes(1, os.getpid(), 0, 0.0)
+    shown = {"CUDA_VISIBLE_DEVICES": "1"}
+    return {
+        "ours": nvml.process_memory_bytes("cuda:0", os.getpid(), shown),
+        "another": nvml.process_memory_bytes("cuda:0", 1, shown),
+        "elsewhere": nvml.process_memory_bytes("cuda:0", os.getpid(), {"CUDA_VISIBLE_DEVICES": "0"}),
+        "hidden": nvml.process_memory_bytes("cuda:1", os.getpid(), shown),
+    }
+
+
 def throttled(library: Library) -> dict[str, object]:
     """A power cap from second 3 on."""
     library.reset()
@@ -338,6 +351,7 @@ SCENES: tuple[Callable[[Library], object], ...] = (
     two_gpus,
     mig,
     shared,
+    memory,
     throttled,
     window_now,
     cost,

@@ -156,6 +156,10 @@ def test_another_process_on_the_gpu_is_counted_and_its_blocks_named(scenes):
     assert "shared" not in told["not before us"]["caveats"]  # in a container this may be a worker of ours
 
 
+def test_memory_of_a_gpu_is_that_of_the_process_on_the_gpu_that_cuda_shows_it(scenes):
+    assert scenes["memory"] == {"ours": 2**30, "another": None, "elsewhere": None, "hidden": None}
+
+
 def test_throttling_from_the_third_second_marks_the_blocks_after(scenes):
     caveats = scenes["throttled"]["caveats"]
     assert caveats["throttled"]["reasons"] == "sw_power_cap"

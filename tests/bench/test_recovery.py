@@ -157,6 +157,18 @@ def test_a_run_that_came_to_its_end_is_the_same_from_its_journal(whole: list[Ent
     assert run.duration_s == 12.5
 
 
+def test_a_journal_of_every_schema_can_still_be_read() -> None:
+    for folder in sorted((Path(__file__).parent / "stored").iterdir()):
+        reading = read_journal(folder)
+        assert reading.damage is None
+        told = history(reading.entries)
+        assert told.kept_waves == 4
+        run = told.run()
+        assert [trial.case.name for trial in run.trials] == told.opened.cases
+        assert all(trial.samples and trial.lives for trial in run.trials)
+        assert CaveatKind.INTERRUPTED in {caveat.kind for caveat in run.trials[-1].caveats}
+
+
 def test_a_time_limit_ends_a_group_and_what_was_measured_stands(tmp_path: Path) -> None:
     scene, told = _scene(), [OPENED, GroupOpened(list(CASES), PLAN)]
     clock = RunClock(clock=scene.clock, wall=scene.clock)
