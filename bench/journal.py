@@ -30,6 +30,7 @@ import msgspec
 
 from bench.entries import Entry, GroupEnded, LookDone, Opened, Resumed, WaveDone
 from bench.errors import BenchError, StorageError
+from bench.instruments.locks import is_held
 from bench.records import SCHEMA
 from bench.storage import JOURNAL_NAME
 
@@ -188,19 +189,7 @@ def read_journal(folder: Path) -> Reading:
 
 def is_being_written(folder: Path) -> bool:
     """Whether a process holds the journal in this folder."""
-    try:
-        handle = os.open(folder / FILE_NAME, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
-    return False
+    return is_held(folder / FILE_NAME)
 
 
 def _believed(path: Path, data: bytes) -> Reading:

@@ -18,6 +18,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from bench.instruments.locks import is_held
+
 _NAME = "joulemark-measuring"
 
 
@@ -60,18 +62,8 @@ class Presence:
 
 
 def _is_held(path: Path) -> bool:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if is_held(path):
         return True
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
     with contextlib.suppress(OSError):
         path.unlink()  # a leftover; another user's stays
     return False
