@@ -5,7 +5,8 @@ pairs: identical copies (A/A), and copies of which one is slower by 1, 2 or 3 %.
 by itself: at the default band, the 1 % pairs also with the band at 0.
 
 ``--loaded`` runs beside a process that keeps one core busy, ``--loaded 2`` beside two; then all pairs are A/A.
-``--alone 10`` leaves the other settings out and measures ten A/A pairs in each run: more pairs in the same time.
+``--alone 10`` measures ten A/A pairs in each run and no other settings, of one convolution, which is set up in no time:
+many pairs in little time (150 s a run).
 
 Every finished run is a line in ``FOLDER/runs.jsonl``; started again, the script goes on with what is missing, and
 ``--table`` prints the counts with their Clopper-Pearson bounds.
@@ -29,7 +30,7 @@ import bench
 from bench.instruments.presence import Presence
 from bench.surroundings import Watchman
 from bench.watching import HostWatchman
-from suites.experiments.planted import PERMILLE, cases, pair
+from suites.experiments.planted import PERMILLE, cases, light, pair
 
 #: What is planted in the pairs of a quiet run, in thousandths; 0 is a pair of identical copies.
 QUIET_PAIRS = (0, 10, 20, 30)
@@ -44,7 +45,7 @@ def measure_run(
     Raises:
         MeasurementError: a copy failed.
     """
-    variants = cases(bench.Options())[: 1 if alone else None]
+    variants = (light(),) if alone else cases(bench.Options())
     pairs = [pair(variants[0], number, permille) for number, permille in enumerate(permilles)]
     group = [*variants, *(case for both in pairs for case in both)]
     begin = time.monotonic()
@@ -146,13 +147,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kind = [run for run in runs if run.get("load", 0) == options.loaded]
     presence = Presence(["cpu"])
     try:
-        if not options.table and len(kind) < options.runs:
+        if not options.table and options.alone is None and len(kind) < options.runs:
             bench.prepare(cases(bench.Options())[:1], bench.Plan())
         for seed in range(len(kind), 0 if options.table else options.runs):
             permilles = LOADED_PAIRS if options.loaded else QUIET_PAIRS
-            permilles = permilles if options.alone is None else (0,) * options.alone
-            # Beside others nothing settles: warm-up would end at its limit every time, and take most of the run.
-            plan = bench.Plan(seed=seed, warm_up_s=1.0) if options.loaded else bench.Plan(seed=seed)
+            plan = bench.Plan(seed=seed)
+            if options.alone is not None:
+                permilles, plan = (0,) * options.alone, bench.Plan(seed=seed, warm_up_s=0.3, budget_s=150.0)
             with load(options.loaded):
                 watchman = HostWatchman(presence)
                 run = measure_run(permilles, seed, plan, watchman, alone=options.alone is not None)

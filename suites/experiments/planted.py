@@ -54,6 +54,25 @@ def build(variant: Variant, *, data: str, model: str | None, shape: str, classes
     return replace(step, run=slowed(step.run, permille / 1000)) if permille else step
 
 
+def light() -> Case:
+    """A case that is set up in no time, one convolution on one thread: many copies of it fit into a run."""
+    return Case(Workload("convolution", f"{__name__}:build_light", items="images"), Variant.of(threads=1))
+
+
+def build_light(variant: Variant) -> Step:
+    """A convolution of eight images, whatever copy it is."""
+    del variant
+    import torch
+
+    layer, images = torch.nn.Conv2d(16, 32, 3, padding=1), torch.randn(8, 16, 32, 32)
+
+    def run() -> object:
+        with torch.inference_mode():
+            return layer(images)
+
+    return Step(run=run, items=len(images))
+
+
 def slowed(run: Callable[[], object], fraction: float) -> Callable[[], object]:
     """The same work, and then busy work on the calling thread for a fraction of the time that it took."""
     clock = time.perf_counter
