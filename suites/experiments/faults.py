@@ -68,7 +68,7 @@ _MARK = "JOULEMARK_FAULTS"
 class Sitting:
     """One session of the suite in a folder; its processes are known by a word in their environment."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, **environ: str) -> None:
         self._mark = f"{os.getpid()}-{random.getrandbits(64):x}"
         (folder / "bench_spin.py").write_text(SUITE)
         self.folder = folder
@@ -77,7 +77,7 @@ class Sitting:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _LISTENS, *OPTIONS, *options],
                 cwd=folder,
-                env={**os.environ, _MARK: self._mark},
+                env={**os.environ, **environ, _MARK: self._mark},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 process_group=0,

@@ -121,6 +121,32 @@ def test_a_conductor_that_is_stopped_for_a_while_goes_on(undisturbed: list, tmp_
     assert faults.skeleton(_run(tmp_path)) == undisturbed
 
 
+def test_a_system_time_that_is_set_back_changes_nothing(undisturbed: list, tmp_path: Path) -> None:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("there is no C compiler to set a clock back with")
+    library, back = tmp_path / "wall_clock.so", tmp_path / "back"
+    source = Path(__file__).with_name("wall_clock.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
+    environ = {"LD_PRELOAD": str(library), "WALL_CLOCK_BACK": str(back)}
+    sitting = faults.Sitting(tmp_path, **environ)
+    assert sitting.reached("WaveDone", 1)
+    back.write_text("7200")
+    assert sitting.reached("WaveDone", 3)
+    sitting.process.kill()
+    sitting.process.wait()
+    (journal,) = tmp_path.glob(f"out/*/{faults.JOURNAL}")
+    again = faults.Sitting(tmp_path, f"--bench-resume={journal.parent}", **environ)
+    assert again.process.wait(LIMIT_S) == 0, _output(tmp_path)
+    run = _run(tmp_path)
+    assert run.sittings[0].started < run.started  # the clock was set back indeed
+    assert faults.skeleton(run) == undisturbed
+    for trial in run.trials:
+        starts = [sample.start_s for sample in trial.samples]
+        assert starts == sorted(starts)
+    assert run.duration_s < LIMIT_S
+
+
 def test_an_output_folder_deleted_in_mid_run_is_there_again_at_the_end(undisturbed: list, tmp_path: Path) -> None:
     sitting = faults.Sitting(tmp_path)
     assert sitting.reached("Measured", 3)
