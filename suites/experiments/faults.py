@@ -1,14 +1,15 @@
 """Does a run survive what happens to long runs? ``python -m suites.experiments.faults FOLDER --kills 100``.
 
-A small suite is measured again and again, and each time its conductor, or one of its workers, is killed with SIGKILL
-at a random instant; then the run is resumed, as often as it takes. Held against a run that nobody disturbed::
+A small suite is measured again and again. Its conductor is killed with SIGKILL at a random instant, the run is
+resumed, killed again, and so on until it comes to its end; of every fourth run a worker is killed. Held against a run
+that nobody disturbed::
 
     no finished wave is lost       what WaveDone entries stood for before the kill is in the final run, unchanged
     no block is counted twice      (case, wave, round, kind) has one block
     nobody is left behind          no process of the session is alive two seconds after the kill
     the same run in the end        the same blocks in the same order, all waves, all cases
 
-Every kill is a line in ``FOLDER/kills.jsonl``; started again, the script goes on with what is missing.
+Every run is a line in ``FOLDER/runs.jsonl``; started again, the script goes on with what is missing.
 """
 
 from __future__ import annotations
@@ -60,6 +61,10 @@ _LISTENS = (
     "signal.signal(signal.SIGHUP, signal.SIG_DFL); sys.exit(pytest.main(sys.argv[1:]))"
 )
 _LIMIT_S = 120.0
+#: A kill comes within this share of the time that a whole run takes, so that many runs are killed several times.
+_SHARE = 0.45
+#: A run that was killed so often is let come to its end.
+_MOST_KILLS = 12
 #: Between two samples of one block nothing happens; between two sittings at least a second passes.
 _TORN_S = 0.5
 _MARK = "JOULEMARK_FAULTS"
@@ -110,26 +115,42 @@ class Sitting:
         return len(left)
 
 
-def kill_once(folder: Path, victim: str, after_s: float) -> dict[str, Any]:
-    """Kill a session after so long, resume it to its end; what was found."""
+def kill_conductor(folder: Path, chance: random.Random, length_s: float) -> dict[str, Any]:
+    """Kill a run's conductor again and again, after times up to ``length_s``, until it has ended; what was found."""
+    folder.mkdir(parents=True)
+    kills: list[dict[str, Any]] = []
+    kept: list[tuple[Any, ...]] = []
+    options: list[str] = []
+    while True:
+        sitting = Sitting(folder, *options)
+        after_s = chance.uniform(0.0, length_s)
+        if len(kills) >= _MOST_KILLS or _ends_within(sitting, after_s):
+            status = sitting.process.wait(_LIMIT_S)
+            found = _found(folder, kept)
+            return {**found, "kills": kills, "status": status, "left_behind": sitting.left_behind()}
+        sitting.process.kill()
+        sitting.process.wait()
+        left, finished = sitting.left_behind(), _finished_blocks(folder)
+        waves = {(block[0].partition("[")[0], block[1]) for block in finished}
+        kills.append({"after_s": round(after_s, 3), "waves_finished": len(waves), "left_behind": left})
+        kept += finished
+        journal = next((path for path in folder.glob(f"out/*/{JOURNAL}") if path.stat().st_size), None)
+        if journal is None and list(folder.glob("out/*/run.json")):  # it was at its end already
+            return {**_found(folder, kept), "kills": kills, "status": 0, "left_behind": 0}
+        options = [f"--bench-resume={journal.parent}"] if journal is not None else []
+
+
+def kill_worker(folder: Path, chance: random.Random, length_s: float) -> dict[str, Any]:
+    """Kill one worker of a run after a time up to ``length_s``; what was found at its end."""
     folder.mkdir(parents=True)
     sitting = Sitting(folder)
-    finished = _wait(sitting, after_s)
-    hit = not finished and _kill(sitting, victim)
-    if victim == "worker":
-        status = sitting.process.wait(_LIMIT_S)
-        return {**_found(folder, (), hit=hit), "left_behind": sitting.left_behind(), "status": status}
-    sitting.process.wait(_LIMIT_S)
-    left = sitting.left_behind()
-    kept = _finished_blocks(folder)
-    run_folder = next(folder.glob(f"out/*/{JOURNAL}"), None)
-    options = [] if finished or run_folder is None else [f"--bench-resume={run_folder.parent}"]
-    status = 0
-    if options or not (finished or list(folder.glob("out/*/run.json"))):
-        again = Sitting(folder, *options)
-        status = again.process.wait(_LIMIT_S)
-        left += again.left_behind()
-    return {**_found(folder, kept, hit=hit), "left_behind": left, "status": status}
+    after_s = chance.uniform(0.0, length_s)
+    kills = []
+    if not _ends_within(sitting, after_s) and (workers := sitting.workers()):
+        os.kill(chance.choice(workers), signal.SIGKILL)
+        kills.append({"after_s": round(after_s, 3), "waves_finished": 0, "left_behind": 0})
+    status = sitting.process.wait(_LIMIT_S)
+    return {**_found(folder, ()), "kills": kills, "status": status, "left_behind": sitting.left_behind()}
 
 
 def skeleton(run: bench.Run) -> list[list[Any]]:
@@ -142,13 +163,11 @@ def skeleton(run: bench.Run) -> list[list[Any]]:
     return sorted(map(list, blocks))
 
 
-def _found(folder: Path, kept: Sequence[tuple[Any, ...]], *, hit: bool) -> dict[str, Any]:
+def _found(folder: Path, kept: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
     runs = [bench.load(path) for path in folder.glob("out/*/run.json")]
     blocks = [block for run in runs for block in _blocks(run)]
     return {
-        "hit": hit,
         "runs": len(runs),
-        "waves_kept": len({(block[0].partition("[")[0], block[1]) for block in kept}),
         "lost": len(set(kept) - set(blocks)),
         "doubled": sum(_is_torn(block) for block in blocks),
         "skeleton": skeleton(runs[0]) if len(runs) == 1 else None,
@@ -189,20 +208,12 @@ def _finished_blocks(folder: Path) -> list[tuple[Any, ...]]:
     return [block for block in _blocks(told.run()) if (block[0].partition("[")[0], block[1]) in done]
 
 
-def _wait(sitting: Sitting, seconds: float) -> bool:
+def _ends_within(sitting: Sitting, seconds: float) -> bool:
     """Let it work for so long; whether it has ended by then."""
     try:
         sitting.process.wait(seconds)
     except subprocess.TimeoutExpired:
         return False
-    return True
-
-
-def _kill(sitting: Sitting, victim: str) -> bool:
-    workers = sitting.workers()
-    if victim == "worker" and not workers:
-        return False
-    os.kill(sitting.process.pid if victim == "conductor" else random.choice(workers), signal.SIGKILL)
     return True
 
 
@@ -219,12 +230,13 @@ def _says(pid: int, word: str) -> bool:
 
 
 def judge(one: dict[str, Any], expected: list[list[Any]]) -> list[str]:
-    """What is wrong with the end of a killed session; nothing if it kept its promises."""
+    """What is wrong with the end of a run that was killed; nothing if it kept its promises."""
     wrong = [f"{one[name]} {name}" for name in ("lost", "doubled", "left_behind") if one[name]]
+    wrong += [f"{kill['left_behind']} left behind" for kill in one["kills"] if kill["left_behind"]]
     if one["victim"] == "conductor":
         wrong += [] if one["status"] == 0 else [f"status {one['status']}"]
         wrong += [] if one["skeleton"] == expected else ["another run in the end"]
-    elif one["hit"]:
+    elif one["kills"]:
         ours, others = (_but(blocks, one["failed"]) for blocks in (one["skeleton"] or [], expected))
         wrong += [] if ours == others and len(one["failed"]) < 2 else ["cases that were not killed are not whole"]
     return wrong
@@ -238,51 +250,47 @@ def _but(blocks: Sequence[list[Any]], failed: Sequence[str]) -> list[list[Any]]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Kill what is missing, then print the figures; returns the exit status, 1 where a promise was broken."""
     parser = argparse.ArgumentParser(prog="suites.experiments.faults", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folder", type=Path, help="where kills.jsonl is kept")
-    parser.add_argument("--kills", type=int, default=100, help="sessions to be killed (100)")
+    parser.add_argument("folder", type=Path, help="where runs.jsonl is kept")
+    parser.add_argument("--kills", type=int, default=100, help="kills there should be (100)")
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
-    journal = options.folder / "kills.jsonl"
-    kills = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+    journal = options.folder / "runs.jsonl"
+    runs = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
     with tempfile.TemporaryDirectory() as scratch:
-        undisturbed = kill_once(Path(scratch) / "whole", "conductor", _LIMIT_S)
-        length_s = undisturbed_s(Path(scratch) / "timed")
-        for number in range(len(kills), options.kills):
-            chance = random.Random(number)
-            victim = "worker" if number % 4 == 3 else "conductor"
-            after_s = chance.uniform(0.0, length_s)
-            one = kill_once(Path(scratch) / str(number), victim, after_s)
-            kills.append({"number": number, "victim": victim, "after_s": round(after_s, 3), **one})
-            kills[-1]["wrong"] = judge(
-                json.loads(json.dumps(kills[-1])), json.loads(json.dumps(undisturbed))["skeleton"]
-            )
-            del kills[-1]["skeleton"]
+        begin_s = time.monotonic()
+        undisturbed = kill_worker(Path(scratch) / "whole", random.Random(0), _LIMIT_S)
+        length_s = time.monotonic() - begin_s
+        while sum(len(one["kills"]) for one in runs) < options.kills:
+            number = len(runs)
+            victim, kill = (("conductor", kill_conductor), ("worker", kill_worker))[number % 4 == 3]
+            one = kill(Path(scratch) / str(number), random.Random(number), length_s * 0.8)
+            one |= {
+                "number": number,
+                "victim": victim,
+                "wrong": judge({**one, "victim": victim}, undisturbed["skeleton"]),
+            }
+            del one["skeleton"]
+            runs.append(one)
             with journal.open("a") as file:
-                file.write(json.dumps(kills[-1]) + "\n")
-            print(f"kill {number + 1}: {kills[-1]}", file=sys.stderr, flush=True)
-    print(table(kills))
-    return int(any(one["wrong"] for one in kills))
+                file.write(json.dumps(one) + "\n")
+            print(f"run {number + 1}: {one}", file=sys.stderr, flush=True)
+    print(table(runs))
+    return int(any(one["wrong"] for one in runs))
 
 
-def undisturbed_s(folder: Path) -> float:
-    """How long the suite takes when nobody disturbs it."""
-    folder.mkdir()
-    sitting = Sitting(folder)
-    sitting.process.wait(_LIMIT_S)
-    return time.monotonic() - sitting.begin_s
-
-
-def table(kills: Sequence[dict[str, Any]]) -> str:
+def table(runs: Sequence[dict[str, Any]]) -> str:
     """Markdown: how many were killed, and what became of them."""
     lines = [
-        "| killed | sessions | hit | finished waves kept | waves lost | blocks twice | left behind | broken promises |"
+        "| killed | runs | kills | waves finished at a kill | blocks lost | twice | left behind | broken promises |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    lines.append("|---|--:|--:|--:|--:|--:|--:|--:|")
     for victim in ("conductor", "worker"):
-        some = [one for one in kills if one["victim"] == victim]
-        sums = [sum(one[name] for one in some) for name in ("hit", "waves_kept", "lost", "doubled", "left_behind")]
-        broken = sum(bool(one["wrong"]) for one in some)
-        lines.append(f"| {victim} | {len(some)} | {' | '.join(map(str, sums))} | {broken} |")
+        some = [one for one in runs if one["victim"] == victim]
+        kills = [kill for one in some for kill in one["kills"]]
+        left = sum(one["left_behind"] for one in (*some, *kills))
+        cells = (victim, len(some), len(kills), sum(kill["waves_finished"] for kill in kills))
+        ends = (sum(one["lost"] for one in some), sum(one["doubled"] for one in some), left)
+        lines.append(f"| {' | '.join(map(str, (*cells, *ends, sum(bool(one['wrong']) for one in some))))} |")
     return "\n".join(lines)
 
 
