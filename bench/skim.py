@@ -16,11 +16,25 @@ from typing import Any, NamedTuple, get_type_hints
 import msgspec
 import numpy as np
 
+from bench.analysis.comparison import is_crowded
 from bench.analysis.correctness import is_right, judge_each
 from bench.analysis.many import Samples, blocks_of, item_seconds, speedups
 from bench.analysis.statistics import Interval
 from bench.errors import BenchError
-from bench.records import SCHEMA, Case, Check, Environment, Failure, Plan, Proof, Run, Sample, SampleKind, Workload
+from bench.records import (
+    SCHEMA,
+    Case,
+    Caveat,
+    Check,
+    Environment,
+    Failure,
+    Plan,
+    Proof,
+    Run,
+    Sample,
+    SampleKind,
+    Workload,
+)
 from bench.records.trial import LEAST_S, MOST_S
 from bench.storage import FILE_NAME, load, read_bytes
 
@@ -36,6 +50,7 @@ class _Trial(msgspec.Struct, gc=False):
     proofs: tuple[Proof, ...] = ()
     failure: Failure | None = None
     checks: tuple[Check, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
 
 
 class _Run(msgspec.Struct, gc=False):
@@ -116,6 +131,7 @@ def _plain(run: Run) -> _Run:
             trial.proofs,
             trial.failure,
             trial.checks,
+            trial.caveats,
         )
         for trial in run.trials
     ]
@@ -143,7 +159,8 @@ def _glanced(path: Path, run: _Run, known: _Cases) -> Skimmed:
     base = [baselines[case.group] for case in cases]
     blocks = blocks_of(_samples(run.trials))
     times = item_seconds(blocks, len(run.trials), run.plan.confidence)
-    ratios = speedups(blocks, base, run.plan.confidence)
+    crowded = [is_crowded(trial.caveats) for trial in run.trials]
+    ratios = speedups(blocks, base, crowded, run.plan.confidence)
     glances = tuple(
         Glance(
             cases[number].case,

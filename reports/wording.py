@@ -72,7 +72,8 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "shared",
         "other programs took up to {others} and a hypervisor up to {stolen} of the {cores} cores that were used, "
         "in {waves} ({named})",
-        "End the other work, or measure at a quieter hour; a small difference may be theirs.",
+        "End the other work, or measure at a quieter hour. Where a quarter of the cores was taken, interval and "
+        "verdict spend a tenth of the usual risk.",
     ),
     CaveatKind.ANOTHER_RUN: Wording(
         "another run",

@@ -22,7 +22,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.comparison import LOOK_SHARE, Verdict, ended_before, paired_log_speedups
+from bench.analysis.comparison import Verdict, ended_before, is_crowded, paired_log_speedups, risk_share
 from bench.analysis.energy import measured_energy
 from bench.analysis.estimates import set_up_seconds, wave_seconds
 from bench.analysis.settings import Difference, differences
@@ -53,14 +53,14 @@ class Change:
     low: float | None
     high: float | None
     evidence: Welch | None  # of the logarithms; None where a run has but one wave of it
-    at_look: bool  # in either run the case chose its own end: held to the stricter level, see ``LOOK_SHARE``
+    share: float  # of the chance of missing, so much is spent: less where a case left early, or cores were crowded
 
     def tail(self, margin: float, sign: int = 1) -> float:
         """One-sided p-value against "grew by no more than the margin" (a logarithm); ``sign`` -1: "shrank"."""
         if self.evidence is None:
             return 1.0
         tail = self.evidence._replace(difference=sign * self.evidence.difference).tail(margin)
-        return min(1.0, tail / LOOK_SHARE) if self.at_look else tail
+        return min(1.0, tail / self.share)
 
 
 class Why(enum.Enum):
@@ -181,11 +181,13 @@ def _change(metric: Metric, before: Trial, after: Trial, base: Run, new: Run) ->
     if metric is Metric.RATIO and baselines[0].case.name != baselines[1].case.name:
         return None  # a selection without the usual baseline: the ratios are not of the same thing
     at_look = metric in _LOOKED_AT and (ended_before(before, baselines[0]) or ended_before(after, baselines[1]))
+    crowded = any(is_crowded(trial.caveats) for trial in (before, after, *baselines))
+    share = risk_share(at_look=at_look, crowded=crowded)
     evidence = welch(ours, theirs)
     difference = statistics.fmean(ours) - statistics.fmean(theirs)
     half = None
     if evidence is not None:
-        missing = (1 - new.plan.confidence) * (LOOK_SHARE if at_look else 1)
+        missing = (1 - new.plan.confidence) * share
         half = t_quantile(evidence.degrees, 1 - missing) * evidence.error
     return Change(
         case=after.case,
@@ -196,7 +198,7 @@ def _change(metric: Metric, before: Trial, after: Trial, base: Run, new: Run) ->
         low=None if half is None else math.exp(difference - half),
         high=None if half is None else math.exp(difference + half),
         evidence=evidence,
-        at_look=at_look,
+        share=share,
     )
 
 

@@ -11,7 +11,8 @@ A run of a single wave has no second process to compare with: there the interval
 of the median over rounds, which knows nothing of the offset between processes, and the comparison says so.
 
 A case that left at the look half-way chose its own end, because its waves happened to agree: its interval is made
-at a stricter level (:data:`LOOK_SHARE`). What this is worth was simulated: ``suites/experiments/coverage.py``.
+at a stricter level (:data:`LOOK_SHARE`). What this is worth was simulated: ``suites/experiments/coverage.py``. The same
+is done where others took much of the cores that were used (:data:`CROWDED_SHARE`).
 """
 
 from __future__ import annotations
@@ -19,17 +20,24 @@ from __future__ import annotations
 import enum
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.estimates import block_seconds
 from bench.analysis.statistics import exponential, holm, median, sign_interval, sign_tail, t_interval, t_tail
 from bench.errors import ComparisonError
-from bench.records import Case, Trial
+from bench.records import Case, Caveat, CaveatKind, Trial
 
 #: Of the chance of missing (5 % at 95 % confidence) the look half-way may spend so much, on top of what the end
 #: spends: then all intervals together hold at least 93 %, whatever the spread and the ratio (Bonferroni's bound).
 LOOK_SHARE = 0.4
+
+#: On crowded cores waves are no longer independent draws of one kind, so far less of that chance is spent there. Beside
+#: two busy processes on two cores the ratio of identical copies spreads by 34 % from wave to wave; of the first 40
+#: such pairs (``suites/experiments/pairs.py --loaded 2``) 3 were called different at 95 %, none at 99.5 %.
+CROWDED_SHARE = 0.1
+#: Cores are crowded from this share of them on, taken by other programs or a hypervisor in any wave.
+_CROWD = 0.25
 
 
 class Verdict(enum.Enum):
@@ -58,6 +66,12 @@ class Comparison:
     over_waves: bool
     evidence: tuple[float, ...]
     at_look: bool = False  # its waves ended at the look: interval and verdict are held to a stricter level
+    crowded: bool = False  # others took much of the cores: likewise
+
+    @property
+    def share(self) -> float:
+        """Of the chance of missing, so much is spent on interval and verdict."""
+        return risk_share(at_look=self.at_look, crowded=self.crowded)
 
     @property
     def half_width(self) -> float | None:
@@ -100,9 +114,11 @@ def comparison_of(
     """The comparison that follows from the paired logarithms of each wave, of times or of energies."""
     over_waves = len(waves) > 1
     at_look = over_waves and (at_look or ended_before(trial, baseline))
+    crowded = over_waves and (is_crowded(trial.caveats) or is_crowded(baseline.caveats))
     if over_waves:
         evidence = tuple(median(rounds) for rounds in waves.values())
-        ratio = exponential(t_interval(evidence, 1 - LOOK_SHARE * (1 - confidence) if at_look else confidence))
+        missing = risk_share(at_look=at_look, crowded=crowded) * (1 - confidence)
+        ratio = exponential(t_interval(evidence, 1 - missing))
     else:
         evidence = tuple(*waves.values())
         ratio = exponential(sign_interval(evidence, confidence))
@@ -116,6 +132,7 @@ def comparison_of(
         over_waves=over_waves,
         evidence=evidence,
         at_look=at_look,
+        crowded=crowded,
     )
 
 
@@ -145,7 +162,7 @@ def judge(comparisons: Sequence[Comparison], band: float) -> tuple[Verdict, ...]
 def _tail(comparison: Comparison, margin: float) -> float:
     """How surprising the evidence is if the difference does not matter; more is asked of a case that left."""
     tail = (t_tail if comparison.over_waves else sign_tail)(comparison.evidence, margin)
-    return min(1.0, tail / LOOK_SHARE) if comparison.at_look else tail
+    return min(1.0, tail / comparison.share)
 
 
 def _verdict(comparison: Comparison, different: bool, margin: float) -> Verdict:
@@ -161,3 +178,19 @@ def ended_before(trial: Trial, baseline: Trial) -> bool:
     """Whether a trial has none of its baseline's last waves: it left, or was ended."""
     ours, theirs = ({s.wave for s in one.samples if s.kind is one.kind} for one in (trial, baseline))
     return max(ours, default=-1) < max(theirs, default=-1)
+
+
+def risk_share(*, at_look: bool, crowded: bool) -> float:
+    """Of the chance of missing (5 % at 95 % confidence), so much may be spent."""
+    return (LOOK_SHARE if at_look else 1.0) * (CROWDED_SHARE if crowded else 1.0)
+
+
+def is_crowded(caveats: Iterable[Caveat]) -> bool:
+    """Whether others took a quarter or more of the cores that a trial with these caveats used."""
+    for caveat in caveats:
+        if caveat.kind is CaveatKind.BUSY_HOST:
+            told = {name: value for name, value in caveat.figures if isinstance(value, (int, float))}
+            taken = max(told.get("others", 0.0), told.get("stolen", 0.0))
+            if taken >= _CROWD * told.get("cores", math.inf):
+                return True
+    return False

@@ -20,7 +20,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.comparison import LOOK_SHARE
+from bench.analysis.comparison import CROWDED_SHARE, LOOK_SHARE
 from bench.analysis.statistics import Interval, exponential, sign_interval, t_quantile
 
 Floats = NDArray[np.float64]
@@ -74,7 +74,9 @@ def item_seconds(blocks: Blocks, trials: int, confidence: float) -> tuple[Interv
     return _over_waves(waves, np.log(medians), np.full(trials, confidence), alone)
 
 
-def speedups(blocks: Blocks, baselines: Sequence[int], confidence: float) -> tuple[Interval | None, ...]:
+def speedups(
+    blocks: Blocks, baselines: Sequence[int], crowded: Sequence[bool], confidence: float
+) -> tuple[Interval | None, ...]:
     """Every trial's speed-up over its baseline; None for the baseline itself, and where no round is shared."""
     baseline = np.asarray(baselines, np.int64)
     theirs = (baseline[blocks.trial] << (2 * _BITS)) | (blocks.key & ((1 << (2 * _BITS)) - 1))
@@ -83,7 +85,9 @@ def speedups(blocks: Blocks, baselines: Sequence[int], confidence: float) -> tup
     logs = np.log(blocks.item_s[place[paired]] / blocks.item_s[paired])
     last = np.full(len(baselines), -1, np.int64)
     np.maximum.at(last, blocks.trial, blocks.wave & _MASK)
-    levels = np.where(last < last[baseline], 1 - LOOK_SHARE * (1 - confidence), confidence)
+    busy = np.asarray(crowded, bool)
+    shares = np.where(last < last[baseline], LOOK_SHARE, 1.0) * np.where(busy | busy[baseline], CROWDED_SHARE, 1.0)
+    levels = 1 - shares * (1 - confidence)
 
     def alone(trial: int) -> Interval:
         return exponential(sign_interval(logs[blocks.trial[paired] == trial].tolist(), confidence))

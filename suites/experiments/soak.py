@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file.write(json.dumps(seen._asdict()) + "\n")
             time.sleep(_EVERY_S)
     status, left = sitting.process.wait(), sitting.left_behind()
-    print(table([one for one in looks if one.waves]))
+    print(table([one for one in looks if one.waves and one.processes]))  # at the end reports are written
     print(f"\nexit status {status}, {left} processes left behind")
     return int(bool(status or left))
 

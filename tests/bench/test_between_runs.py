@@ -207,7 +207,7 @@ def test_a_case_that_left_at_the_look_is_held_to_the_stricter_level() -> None:
     stayed, early = (
         compare_runs(one, one).changes[Metric.TIME][1] for one in (run, replace(run, trials=(run.trials[0], left)))
     )
-    assert (stayed.at_look, early.at_look) == (False, True)
+    assert (stayed.share, early.share) == (1.0, LOOK_SHARE)
     assert early.evidence is not None
     expected = t_quantile(early.evidence.degrees, 1 - LOOK_SHARE * 0.05) * early.evidence.error
     assert math.log(early.high) == pytest.approx(expected)

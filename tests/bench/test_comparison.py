@@ -1,5 +1,6 @@
 """Paired ratios and verdicts, on literal numbers with known answers."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import ComparisonError, Sample, Verdict, compare, judge, summarise
-from bench.records import Failure, Proof, Trial
+from bench.analysis.comparison import CROWDED_SHARE, is_crowded
+from bench.analysis.statistics import t_quantile
+from bench.records import Caveat, CaveatKind, Failure, Proof, Trial
 from tests.factories import TRAINING, make_run, make_trial
 
 BASELINE = make_trial(step_s=0.020)
@@ -125,3 +128,29 @@ def test_a_case_that_failed_half_way_gets_no_verdict_from_what_it_left() -> None
     broken = replace(make_trial(step_s=0.010, threads=1), failure=Failure("measure", "killed", wave=3))
     (group,) = summarise(make_run(BASELINE, broken))
     assert group.rows[1].verdict is None
+
+
+def _busy(others: float, cores: int = 2) -> Caveat:
+    return Caveat.of(CaveatKind.BUSY_HOST, waves=1, named="1", others=others, stolen=0.0, cores=cores)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_on_crowded_cores_interval_and_verdict_are_held_to_a_stricter_level(which: int) -> None:
+    pair = [make_trial(step_s=0.016, wobble=0.01, threads=1), BASELINE]
+    quiet = compare(*pair, 0.95)
+    pair[which] = replace(pair[which], caveats=(_busy(0.6),))
+    crowded = compare(*pair, 0.95)
+    assert quiet is not None
+    assert crowded is not None
+    assert (quiet.share, crowded.share) == (1.0, CROWDED_SHARE)
+    assert crowded.half_width / quiet.half_width == pytest.approx(t_quantile(5, 0.995) / t_quantile(5, 0.95))
+    band = math.sqrt(quiet.low * crowded.low) - 1  # between the two lower bounds
+    assert judge([quiet], band) == (Verdict.FASTER,)
+    assert judge([crowded], band) == (Verdict.UNSURE,)
+
+
+def test_a_little_company_is_no_crowd() -> None:
+    assert not is_crowded([_busy(0.4)])
+    assert is_crowded([_busy(0.5)])
+    assert is_crowded([Caveat.of(CaveatKind.BUSY_HOST, others=0.0, stolen=1.0, cores=4)])
+    assert not is_crowded([Caveat.of(CaveatKind.BUSY_HOST), Caveat.of(CaveatKind.UNPINNED)])

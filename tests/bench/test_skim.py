@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bench.analysis import summarise
 from bench.errors import StorageError
-from bench.records import Case, Life, Plan, Run, Sample, SampleKind, Trial, Variant
+from bench.records import Case, Caveat, CaveatKind, Life, Plan, Run, Sample, SampleKind, Trial, Variant
 from bench.skim import skim
 from bench.storage import load, save
 from tests.factories import INFERENCE, make_run, make_trial, with_energy
@@ -20,6 +20,9 @@ from tests.reports.example import example_run
 _SAMPLES = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 3), st.floats(1e-4, 1e-1), st.integers(1, 5)), max_size=40
 )
+
+
+CROWD = Caveat.of(CaveatKind.BUSY_HOST, waves=1, named="1", others=1.0, stolen=0.0, cores=2)
 
 
 def assert_same(run: Run, folder: Path) -> None:
@@ -67,8 +70,9 @@ def assert_close(found: Iterable[float | None], expected: Iterable[float | None]
         make_run(make_trial(waves=1, rounds=2), make_trial(waves=1, rounds=2, layout="channels_last")),
         make_run(make_trial(waves=6), make_trial(waves=3, step_s=0.01, layout="channels_last")),
         with_energy(make_run(make_trial(), make_trial(step_s=0.01, layout="channels_last")), [100.0, 60.0]),
+        make_run(replace(make_trial(), caveats=(CROWD,)), make_trial(step_s=0.01, layout="channels_last")),
     ],
-    ids=["example", "empty", "one wave", "two rounds", "left at the look", "energy"],
+    ids=["example", "empty", "one wave", "two rounds", "left at the look", "energy", "crowded"],
 )
 def test_what_is_skimmed_is_what_reading_in_full_gives(run: Run, tmp_path: Path) -> None:
     assert_same(run, tmp_path)
