@@ -33,8 +33,8 @@ from bench.records import Case, Caveat, CaveatKind, Trial
 LOOK_SHARE = 0.4
 
 #: On crowded cores waves are no longer independent draws of one kind, so far less of that chance is spent there. Beside
-#: two busy processes on two cores the ratio of identical copies spreads by 34 % from wave to wave; of the first 40
-#: such pairs (``suites/experiments/pairs.py --loaded 2``) 3 were called different at 95 %, none at 99.5 %.
+#: two busy processes on two cores the ratio of identical copies spreads by 31 % from wave to wave; of 100 such pairs
+#: (``suites/experiments/pairs.py --loaded 2``, docs/data) 5 were called different at 95 %, none at 99.5 %.
 CROWDED_SHARE = 0.1
 #: Cores are crowded from this share of them on, taken by other programs or a hypervisor in any wave.
 _CROWD = 0.25
