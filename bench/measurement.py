@@ -59,6 +59,7 @@ from bench.workers.crew import Worker, hire
 from bench.workers.messages import Block, Build, Built, Finish, Finished, Inspected, Sealed
 
 _FINISH_LIMIT_S = 10.0
+_MOST_NAMED = 6
 #: A shorter stretch of the warm-up is no witness: steps are doubled until it is as long.
 _STRETCH_S = 0.025
 
@@ -213,7 +214,7 @@ class GroupMeasurement:
                     wave,
                     CaveatKind.BUSY_HOST,
                     waves=len(busy),
-                    named=", ".join(str(where + 1) for where in sorted(busy)),
+                    named=_named(sorted(busy)),
                     others=round(max(one.others_cores for one in busy.values()), 2),
                     stolen=round(max(one.stolen_cores for one in busy.values()), 2),
                     cores=max(one.cores for one in busy.values()),
@@ -419,6 +420,12 @@ class GroupMeasurement:
         paced = pace(self.book, wave, self.book.hire_s, cold=False, energy=self._meter.measures)
         if paced.rounds > self.book.rounds:
             self._tell(paced)
+
+
+def _named(waves: Sequence[int]) -> str:
+    """The first few, as people count: a run of a day has thousands."""
+    more = f" and {len(waves) - _MOST_NAMED} more" if len(waves) > _MOST_NAMED else ""
+    return ", ".join(str(wave + 1) for wave in waves[:_MOST_NAMED]) + more
 
 
 def group_name(case: Case) -> str:

@@ -106,6 +106,17 @@ def test_every_row_names_the_waves_in_which_others_were_busy(tmp_path: Path) -> 
     assert _caveats(tmp_path, _Seen([0.01, 0.02, 0.01])) == {}
 
 
+def test_of_many_busy_waves_the_first_few_are_named(tmp_path: Path) -> None:
+    scene = Scene({})
+    plan = Plan(waves=9, rounds=3)
+    watchman = _Seen([1.0] * 9)
+    measurement = GroupMeasurement((A,), plan, tmp_path, hire=scene.hire, clock=scene.clock, watchman=watchman)
+    measurement.run()
+    (caveat,) = measurement.trials[0].caveats
+    assert dict(caveat.figures)["waves"] == 9
+    assert dict(caveat.figures)["named"] == "1, 2, 3, 4, 5, 6 and 3 more"
+
+
 def test_every_row_says_that_another_run_measured_meanwhile(tmp_path: Path) -> None:
     found = _caveats(tmp_path, _Seen([0.0] * 4, rivals=2))
     assert found[CaveatKind.ANOTHER_RUN] == {"runs": 2}
