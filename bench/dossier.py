@@ -29,6 +29,7 @@ from bench.entries import (
     Skipped,
     WaveDone,
 )
+from bench.packing import Packed
 from bench.records import (
     Case,
     Caveat,
@@ -55,7 +56,7 @@ class Dossier:
     case: Case
     index: int  # in its group
     lives: list[Life] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
+    blocks: Packed[list[Sample]] = field(default_factory=lambda: Packed(list[Sample]))
     proofs: tuple[Proof, ...] = ()
     checks: list[Check] = field(default_factory=list)
     check_s: float = 0.0
@@ -90,7 +91,7 @@ class Dossier:
             case Enrolled():
                 self._enrol(entry)
             case Measured(samples=samples):
-                self.samples += samples
+                self.blocks.append(samples)
             case Looked(phases=phases, profile=profile):
                 self.phases += [phases] if phases is not None else []
                 self.profile = profile or self.profile
@@ -109,7 +110,7 @@ class Dossier:
             self.case,
             self.items,
             tuple(self.lives),
-            tuple(self.samples),
+            tuple(sample for samples in self.blocks for sample in samples),
             self.proofs,
             tuple(self.caveats.values()),
             self.failure,
@@ -119,7 +120,10 @@ class Dossier:
         )
 
     def _enrol(self, entry: Enrolled) -> None:
-        self.lives.append(entry.life)
+        life = entry.life
+        if self.lives and self.lives[-1].settings == life.settings:
+            life = replace(life, settings=self.lives[-1].settings)  # kept once, not in each wave
+        self.lives.append(life)
         self.items = entry.items
         self.proofs = _worst(self.proofs, tuple(entry.proofs))
         self.checks += entry.checks
@@ -140,8 +144,9 @@ class GroupBook:
         self.waves_done = 0
         self.looked = 0  # so many waves were done at the latest look
         self.loads: dict[int, HostLoad] = {}  # by wave
-        self.power: PowerLog | None = None
+        self.latest: int | None = None  # the case that ran last
         self.done = False
+        self._power: Packed[PowerLog] = Packed(PowerLog)
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -152,6 +157,11 @@ class GroupBook:
     def skips(self) -> tuple[Skip, ...]:
         """The cases that a worker found this machine unable to run."""
         return tuple(dossier.skip for dossier in self.dossiers if dossier.skip is not None)
+
+    @property
+    def power(self) -> PowerLog | None:
+        """What the sensors said so far."""
+        return joined(self._power)
 
     @property
     def staff(self) -> list[Dossier]:
@@ -187,9 +197,11 @@ class GroupBook:
                 self._keep(power)
             case _:
                 self.dossiers[entry.case].note(entry)
+                self.latest = entry.case if isinstance(entry, Measured | Failed) else self.latest
 
     def _keep(self, power: PowerLog | None) -> None:
-        self.power = joined(log for log in (self.power, power) if log is not None)
+        if power is not None:
+            self._power.append(power)
 
 
 def _worst(known: tuple[Proof, ...], new: tuple[Proof, ...]) -> tuple[Proof, ...]:

@@ -85,7 +85,7 @@ def energy_window(
             stop_s = clock()
             _wait(lambda: sampler.past(stop_s), _LAST_WORD_LIMIT_S, clock, sleep)
             sampler.pause()
-            _fill(window, sampler.log(), start_s, stop_s)
+            _fill(window, sampler.take(), start_s, stop_s)
     finally:
         sampler.stop()
 

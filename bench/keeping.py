@@ -20,7 +20,7 @@ from bench.entries import Entry, Opened, Resumed
 from bench.errors import StorageError
 from bench.journal import Journal, Reading
 from bench.records import Run
-from bench.recovery import History
+from bench.recovery import History, history
 
 
 class Keeper:
@@ -44,16 +44,16 @@ class Keeper:
         return cls(folder, History(opened), journal)
 
     @classmethod
-    def resume(cls, history: History, reading: Reading, resumed: Resumed) -> Keeper:
+    def resume(cls, reading: Reading, resumed: Resumed) -> Keeper:
         """A run that was broken off, behind what is kept of it.
 
         Raises:
             StorageError: nothing can be written there, or another process still does.
         """
+        told = history([*reading.entries, resumed])
         journal = Journal.go_on(reading)
         journal.append(resumed)
-        history.add(resumed)
-        return cls(reading.path.parent, history, journal)
+        return cls(reading.path.parent, told, journal)
 
     @property
     def path(self) -> Path:
@@ -61,13 +61,20 @@ class Keeper:
         return self.folder / storage.FILE_NAME
 
     def note(self, entry: Entry) -> None:
-        """One entry more; trouble with the disk takes nothing of what is known."""
+        """One entry more, written and known."""
+        self.write(entry)
+        self.history.add(entry)
+
+    def write(self, entry: Entry) -> None:
+        """One entry more for the disk alone, of a group whose book learns it from whoever measures.
+
+        Trouble with the disk takes nothing of what is known.
+        """
         if self._journal is not None:
             try:
                 self._journal.append(entry)
             except StorageError as error:
                 self._journal = self._rescued(self._journal, entry, error)
-        self.history.add(entry)
 
     def save(self, run: Run) -> None:
         """Write ``run.json`` where the journal is; if that has become impossible, somewhere rather than nowhere."""

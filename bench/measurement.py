@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -74,8 +74,8 @@ class _WarmUp(NamedTuple):
 class GroupMeasurement:
     """The measuring of one group: :meth:`run` does it, the properties hold what there is, then or at any time.
 
-    ``past`` are the entries of waves that an earlier sitting finished; they are kept, and the next wave goes on from
-    there. ``record`` is told of every entry before it counts.
+    ``book`` is where what happens is noted; an earlier sitting's waves in it are not measured again. ``record``
+    is told of every entry before it counts.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class GroupMeasurement:
         clock: Callable[[], float] = time.perf_counter,
         surroundings: Surroundings | None = None,
         record: Callable[[GroupEntry], None] | None = None,
-        past: Iterable[GroupEntry] = (),
+        book: GroupBook | None = None,
     ) -> None:
         self._plan = plan
         self._surroundings = surroundings or Surroundings()
@@ -102,11 +102,7 @@ class GroupMeasurement:
         self._hire = hire
         self._clock = clock
         self._record = record
-        self.book = GroupBook(cases, plan)
-        self._predecessor: int | None = None  # whose block ran last
-        for entry in past:
-            self.book.note(entry)
-            self._predecessor = entry.case if isinstance(entry, Measured) else self._predecessor
+        self.book = GroupBook(cases, plan) if book is None else book
         self._first_wave = self.book.waves_done
         self._random = random.Random()
         self._lost_in: dict[int, int] = {}  # case: the wave whose worker a look into the step has cost
@@ -372,8 +368,7 @@ class GroupMeasurement:
 
     def _keep(self, dossier: Dossier, worker: Worker, block: Block, where: Sample) -> None:
         """Run a block and keep its samples; ``where`` has all of a sample but what the worker answers."""
-        predecessor, shift_s = self._predecessor, self._surroundings.clock.shift_s
-        self._predecessor = dossier.index
+        predecessor, shift_s = self.book.latest, self._surroundings.clock.shift_s
         samples = [
             where._replace(
                 predecessor=predecessor,

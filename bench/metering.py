@@ -61,8 +61,7 @@ class SampledMeter:
         self._sampler = Sampler(panel, clock=clock)
         self._clock = clock
         self._sleep = sleep
-        self._pids: set[int] = set()
-        self._given: PowerLog | None = None  # all that is in the pieces so far
+        self._pids: set[int] = set()  # of workers that no piece has told of
 
     @property
     def measures(self) -> bool:
@@ -87,8 +86,8 @@ class SampledMeter:
             self._pids.add(pid)
 
     def piece(self) -> PowerLog:
-        log = self._sampler.log(self._pids)
-        piece, self._given = log.since(self._given), log
+        piece = self._sampler.take(self._pids)
+        self._pids.clear()
         return piece
 
     def stop(self) -> PowerLog:

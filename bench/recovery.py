@@ -11,55 +11,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.dossier import GroupBook
 from bench.entries import (
     Anchor,
     Closed,
-    Doubted,
     Entry,
     GroupEnded,
-    GroupEntry,
     GroupOpened,
     Opened,
     Resumed,
     WaveDone,
 )
 from bench.errors import BenchError, StorageError
-from bench.records import Case, Caveat, CaveatKind, Environment, Plan, Run, Sitting, Skip
+from bench.records import Case, Caveat, CaveatKind, Environment, Plan, Run, Sitting, Skip, Trial
 
 
 @dataclass
 class GroupHistory:
-    """A group as its entries tell of it."""
+    """A group as its entries tell of it. Who measures it notes what happens in its book."""
 
     cases: tuple[Case, ...]
     plan: Plan
-    entries: list[GroupEntry] = field(default_factory=list)
+    book: GroupBook = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.book = GroupBook(self.cases, self.plan)
 
     @property
     def whole(self) -> bool:
         """Whether all was measured that was to be."""
-        return any(isinstance(entry, GroupEnded) and entry.whole for entry in self.entries)
+        return self.book.done
 
     @property
-    def waves_done(self) -> int:
-        return max((entry.wave + 1 for entry in self.entries if isinstance(entry, WaveDone)), default=0)
-
-    def finished(self) -> list[GroupEntry]:
-        """The entries that resuming keeps: all of a whole group, else those of its finished waves."""
+    def trials(self) -> tuple[Trial, ...]:
+        """What was measured; rows of a group that was broken off say so."""
         if self.whole:
-            return self.entries
-        done = self.waves_done
-        return [entry for entry in self.entries if not isinstance(entry, GroupEnded) and entry.wave < done]
-
-    def book(self) -> GroupBook:
-        """What is known of it."""
-        book = GroupBook(self.cases, self.plan)
-        for entry in self.entries:
-            book.note(entry)
-        return book
+            return self.book.trials
+        return tuple(_interrupted(trial, self.book) for trial in self.book.trials)
 
 
 @dataclass
@@ -81,7 +71,7 @@ class History:
     @property
     def kept_waves(self) -> int:
         """How many waves, of all groups, resuming need not measure again."""
-        return sum(group.waves_done for group in self.groups)
+        return sum(group.book.waves_done for group in self.groups)
 
     @property
     def environment(self) -> Environment:
@@ -108,36 +98,31 @@ class History:
             case Closed(duration_s=duration_s, skips=skips):
                 self.duration_s, self.skips = duration_s, list(skips)
             case _:
-                self.groups[-1].entries.append(entry)
+                self.groups[-1].book.note(entry)
                 if isinstance(entry, WaveDone):
                     self.anchor = entry.anchor
 
     def _resume(self, entry: Resumed) -> None:
-        """Forget what the broken-off wave had, and note the new sitting."""
         group, wave = None, 0
         if self.groups and not self.groups[-1].whole:
             last = self.groups[-1]
-            last.entries = last.finished()
-            group, wave = last.cases[0].name, last.waves_done
+            group, wave = last.cases[0].name, last.book.waves_done
         self.earlier_s += max(0.0, self.anchor.clock_s - self._begin.clock_s)
         self.sittings.append(Sitting(entry.started, entry.environment, group, wave))
         self.anchor = self._begin = entry.anchor
         self.skips, self.duration_s = list(entry.skips), None
 
     def run(self) -> Run:
-        """Everything that was measured, as a run; rows of a group that was broken off say so."""
-        books = [group.book() for group in self.groups]
-        for group, book in zip(self.groups, books, strict=True):
-            if not group.whole:
-                _mark_interrupted(book)
+        """Everything that was measured, as a run."""
+        powers = (group.book.power for group in self.groups)
         return Run(
             id=self.opened.id,
             started=self.opened.started,
             environment=self.opened.environment,
             plan=self.opened.plan,
-            trials=tuple(trial for book in books for trial in book.trials),
-            skips=(*self.skips, *(skip for book in books for skip in book.skips if not skip.case.copy)),
-            power=tuple(book.power for book in books if book.power is not None),
+            trials=tuple(trial for group in self.groups for trial in group.trials),
+            skips=(*self.skips, *(skip for group in self.groups for skip in group.book.skips if not skip.case.copy)),
+            power=tuple(power for power in powers if power is not None),
             duration_s=self.duration_s,
             self_check=self.opened.self_check,
             sittings=tuple(self.sittings),
@@ -156,7 +141,7 @@ def history(entries: Iterable[Entry]) -> History:
         raise StorageError(msg)
     told = History(opened)
     try:
-        for entry in others:
+        for entry in _kept(others):
             told.add(entry)
         told.run()  # it must be possible to read what they tell
     except (BenchError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
@@ -165,8 +150,36 @@ def history(entries: Iterable[Entry]) -> History:
     return told
 
 
-def _mark_interrupted(book: GroupBook) -> None:
-    for dossier in book.staff:
-        if not {CaveatKind.INTERRUPTED, CaveatKind.OUT_OF_TIME} & dossier.caveats.keys():
-            caveat = Caveat.of(CaveatKind.INTERRUPTED, waves=book.waves_done, planned=book.plan.waves)
-            book.note(Doubted(book.waves_done, dossier.index, caveat))
+def _kept(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries that count: what is of a wave that its sitting did not finish, the next sitting measured again."""
+    kept: list[Entry] = []
+    for entry in entries:
+        if isinstance(entry, Resumed):
+            kept = _finished(kept)
+        kept.append(entry)
+    return kept
+
+
+def _finished(entries: list[Entry]) -> list[Entry]:
+    """The same without what resuming voids: of a group that is not whole, all but its finished waves."""
+    opened = max((place for place, entry in enumerate(entries) if isinstance(entry, GroupOpened)), default=len(entries))
+    last = entries[opened + 1 :]
+    if any(isinstance(entry, GroupEnded) and entry.whole for entry in last):
+        return entries
+    done = max((entry.wave + 1 for entry in last if isinstance(entry, WaveDone)), default=0)
+    return [*entries[: opened + 1], *(entry for entry in last if _outlasts(entry, done))]
+
+
+def _outlasts(entry: Entry, waves_done: int) -> bool:
+    if isinstance(entry, Resumed | Closed):
+        return True
+    return not isinstance(entry, Opened | GroupOpened | GroupEnded) and entry.wave < waves_done
+
+
+def _interrupted(trial: Trial, book: GroupBook) -> Trial:
+    """The trial of a group that was broken off, marked unless it had ended or says so already."""
+    ended = trial.case not in {dossier.case for dossier in book.staff}
+    if ended or {CaveatKind.INTERRUPTED, CaveatKind.OUT_OF_TIME} & {caveat.kind for caveat in trial.caveats}:
+        return trial
+    caveat = Caveat.of(CaveatKind.INTERRUPTED, waves=book.waves_done, planned=book.plan.waves)
+    return replace(trial, caveats=(*trial.caveats, caveat))

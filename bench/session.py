@@ -163,9 +163,9 @@ class Session:
             return
         cases, plan = self._with_copies(cases, self.options.plan)
         self._keeper = keeper = self._keeper or self._begin(None)
-        past = self._broken_off(cases, plan, keeper.history)
+        goes_on = self._goes_on(cases, plan, keeper.history)
         meter = SampledMeter(open_panel(parse_power(plan.power)), clock=self._clock.now)
-        if past is None:
+        if not goes_on:
             keeper.note(GroupOpened(list(cases), plan))
         with shown(group_name(case), len(cases), plan, quiet=self._quiet) as progress:
             measurement = GroupMeasurement(
@@ -176,8 +176,8 @@ class Session:
                 meter=meter,
                 watchman=HostWatchman(self._presence or Presence([case.variant.device])),
                 surroundings=self._surroundings(keeper),
-                record=keeper.note,
-                past=past.finished() if past is not None else (),
+                record=keeper.write,
+                book=keeper.history.groups[-1].book,
             )
             try:
                 measurement.run()
@@ -258,10 +258,8 @@ class Session:
         self._clock = RunClock.following(told.anchor.clock_s, told.anchor.wall_s)
         self._begin_s = self._clock.now()
         started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        keeper = Keeper.resume(
-            told, reading, Resumed(started, probe.environment(), self._anchor(), list(self._skips()))
-        )
-        for group in told.groups:
+        keeper = Keeper.resume(reading, Resumed(started, probe.environment(), self._anchor(), list(self._skips())))
+        for group in keeper.history.groups:
             if group.whole:
                 self._take(group)
         return keeper
@@ -274,25 +272,24 @@ class Session:
         deadline_s = None if limit_s is None else self._begin_s + limit_s
         return Surroundings(keeper.history.opened.id, keeper.folder, self.profiler, self._clock, deadline_s)
 
-    def _broken_off(self, cases: Sequence[Case], plan: Plan, told: History) -> GroupHistory | None:
-        """What an earlier sitting has measured of these cases.
+    def _goes_on(self, cases: Sequence[Case], plan: Plan, told: History) -> bool:
+        """Whether an earlier sitting has begun with these cases.
 
         Raises:
             MeasurementError: it has measured others of their group.
         """
         last = told.groups[-1] if told.groups else None
         if last is None or last.whole:
-            return None
+            return False
         if last.cases != tuple(cases) or last.plan != plan:
             msg = f"{last.cases[0].name} and its group were broken off; no other group can be measured before them"
             raise MeasurementError(msg)
-        return last
+        return True
 
     def _take(self, group: GroupHistory) -> None:
         """The results of a group; a case that the time limit left without a sample has none."""
-        book = group.book()
-        self._results.update({skip.case: skip for skip in book.skips})
-        for trial in book.trials:
+        self._results.update({skip.case: skip for skip in group.book.skips})
+        for trial in group.trials:
             empty = self._out_of_time and trial.failure is None and not trial.samples
             self._results[trial.case] = self._too_late(trial.case) if empty else trial
 

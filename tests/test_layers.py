@@ -28,6 +28,7 @@ _WORKS = (
     "bench.measurement",
     "bench.metering",
     "bench.pacing",
+    "bench.packing",
     "bench.preparing",
     "bench.profiling",
     "bench.recovery",

@@ -22,6 +22,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable
 from statistics import median, quantiles
+from typing import TypeVar
 
 from bench.instruments.power import Panel, Sensor, SensorError, Watch
 from bench.instruments.tracker import LEISURE_S, Tracker
@@ -49,6 +50,9 @@ _SHORT_S = 0.02
 _PATIENCE_S = 5.0
 
 
+S = TypeVar("S", GpuState, HostState)
+
+
 class Recording:
     """The readings of one sensor, with bounded memory: when it is full, every other one goes."""
 
@@ -61,12 +65,16 @@ class Recording:
         self.troubles: dict[TroubleKind, Trouble] = {}
         self.lost = False
         self._most = most
-        self._numbers = array("d")
+        self._numbers = array("d")  # of readings that nobody has taken yet
+        self._lock = threading.Lock()  # one thread adds, another takes
+        self._latest: Reading | None = None
 
     def note(self, reading: Reading) -> None:
-        self._numbers.extend(reading)
-        if len(self._numbers) >= 3 * self._most:
-            self._thin(reading.at_s)
+        self._latest = reading
+        with self._lock:
+            self._numbers.extend(reading)
+            if len(self._numbers) >= 3 * self._most:
+                self._thin(reading.at_s)
 
     def trouble(self, kind: TroubleKind, at_s: float, reason: str) -> None:
         """Note a trouble; of each kind the first is kept, and counted on."""
@@ -75,14 +83,15 @@ class Recording:
 
     def past(self, time_s: float) -> bool:
         """Whether there is power read after this time, or a change of a counter that certainly came after it."""
-        if not self._numbers:
+        if self._latest is None:
             return False
-        since_s, at_s, _ = self._numbers[-3:]
+        since_s, at_s, _ = self._latest
         return at_s > time_s if self.sensor.facts.unit == "W" else since_s >= time_s + self.late_s
 
-    def trace(self) -> PowerTrace:
-        """All that is held, as a frozen fact: to the microsecond, microjoule and microwatt."""
-        numbers = self._numbers[:]  # one copy under the interpreter's lock; the thread may go on adding
+    def take(self) -> PowerTrace:
+        """What was read since it was last taken, as a frozen fact: to the microsecond, microjoule and microwatt."""
+        with self._lock:
+            numbers, self._numbers = self._numbers, array("d")
         facts = self.sensor.facts
         return PowerTrace(
             facts.component,
@@ -179,18 +188,24 @@ class Sampler:
         """Whether every sensor that is alive has said what there is to say about the time up to this one."""
         return all(recording.lost or recording.past(time_s) for recording in self._recordings)
 
-    def log(self, ours: Iterable[int] = ()) -> PowerLog:
-        """All that was read so far; ``ours`` are the process ids of the workers."""
+    def take(self, ours: Iterable[int] = ()) -> PowerLog:
+        """What was read since the last call, and is forgotten here; ``ours`` are the process ids of the workers.
+
+        A reading of a counter that begins before the call and ends after it is in the next log, which so begins with
+        the energy since the last reading of this one: :func:`bench.records.power.joined` puts them together again.
+        """
+        start_s, self._start_s = self._start_s, self._clock() if self._stop_s is None else self._stop_s
+        spans, self._spans = self._spans, []
         return PowerLog(
-            start_s=self._start_s,
-            stop_s=self._clock() if self._stop_s is None else self._stop_s,
-            traces=tuple(recording.trace() for recording in self._recordings),
+            start_s=start_s,
+            stop_s=self._start_s,
+            traces=tuple(recording.take() for recording in self._recordings),
             unread=self.panel.unread,
             boards=self.panel.boards,
             devices=self.panel.devices,
-            states=tuple(self._states.copy()),
-            host=tuple(self._host.copy()),
-            spans=tuple(self._spans),
+            states=_emptied(self._states),
+            host=_emptied(self._host),
+            spans=tuple(spans),
             before=self.panel.before,
             ours=tuple(sorted(set(ours))),
             cost=self._cost(),
@@ -281,6 +296,11 @@ class Sampler:
             quantiles(late, n=100, method="inclusive")[-1],
             late[-1],
         )
+
+
+def _emptied(states: deque[S]) -> tuple[S, ...]:
+    """What is in it now; the thread may go on adding."""
+    return tuple(states.popleft() for _ in range(len(states)))
 
 
 def _recordings(sensors: Iterable[Sensor], most: int) -> list[Recording]:

@@ -12,10 +12,9 @@ of it belongs to which block follows from the times alone::
 from __future__ import annotations
 
 import enum
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 
 class Part(enum.Enum):
@@ -92,10 +91,6 @@ class PowerTrace:
         """What tells traces of one log apart: component and source."""
         return self.component, self.source
 
-    def after(self, time_s: float) -> PowerTrace:
-        """The same with those readings only that appeared later than this."""
-        return replace(self, readings=tuple(reading for reading in self.readings if reading.at_s > time_s))
-
     def continued(self, more: PowerTrace) -> PowerTrace:
         """The same with further readings. A counter that has begun anew meanwhile goes on from where it stood."""
         readings, further = self.readings, more.readings
@@ -166,9 +161,6 @@ class HostLoad(NamedTuple):
     stolen_cores: float
 
 
-_State = TypeVar("_State", GpuState, HostState)
-
-
 class SpanKind(enum.Enum):
     """Why a stretch of the log is of interest, apart from the energy blocks themselves."""
 
@@ -229,20 +221,6 @@ class PowerLog:
         """What has a reading of its own: the same for all rows of a group."""
         return tuple(dict.fromkeys(trace.component for trace in self.traces))
 
-    def since(self, earlier: PowerLog | None) -> PowerLog:
-        """What this log has that an earlier one of the same sampler did not; with what is the same in both."""
-        if earlier is None:
-            return self
-        last = {trace.origin: trace.readings[-1].at_s for trace in earlier.traces if trace.readings}
-        return replace(
-            self,
-            start_s=earlier.stop_s,
-            traces=tuple(trace.after(last.get(trace.origin, -math.inf)) for trace in self.traces),
-            states=_later(self.states, earlier.states),
-            host=_later(self.host, earlier.host),
-            spans=self.spans[len(earlier.spans) :],
-        )
-
 
 def joined(logs: Iterable[PowerLog]) -> PowerLog | None:
     """Logs of one group, each begun after the one before, as one; None where there is none.
@@ -280,7 +258,3 @@ def _appended(log: PowerLog, more: PowerLog) -> PowerLog:
 def _latest(troubles: Iterable[Trouble]) -> tuple[Trouble, ...]:
     """Each trouble once, with what was counted last."""
     return tuple({(one.kind, one.at_s, one.reason): one for one in troubles}.values())
-
-
-def _later(states: tuple[_State, ...], known: tuple[_State, ...]) -> tuple[_State, ...]:
-    return tuple(state for state in states if not known or state.at_s > known[-1].at_s)

@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Any
 
 import bench
-from bench.entries import WaveDone
 from bench.journal import FILE_NAME as JOURNAL
 from bench.journal import read_journal
 from bench.recovery import history
@@ -199,12 +198,7 @@ def _finished_blocks(folder: Path) -> list[tuple[Any, ...]]:
     if path is None or path.stat().st_size == 0:
         return []
     told = history(read_journal(path.parent).entries)
-    done = {
-        (group.cases[0].workload.name, entry.wave)
-        for group in told.groups
-        for entry in group.entries
-        if isinstance(entry, WaveDone)
-    }
+    done = {(group.cases[0].workload.name, wave) for group in told.groups for wave in range(group.book.waves_done)}
     return [block for block in _blocks(told.run()) if (block[0].partition("[")[0], block[1]) in done]
 
 

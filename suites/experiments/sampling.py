@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"suites.experiments.sampling: {error}", file=sys.stderr)
         return 2
     (verdict,) = bench.judge([comparison], plan.band)
-    cost = sampler.log().cost
+    cost = sampler.take().cost
     share = cost.cpu_s / cost.active_s if cost is not None and cost.active_s else 0.0
     ratio = f"{comparison.speedup:.4f} ({comparison.low:.4f} to {comparison.high:.4f})"
     print(f"speed with sampling / without: {ratio}, {verdict.value}; the sampler took {share:.2%} of a core")

@@ -99,7 +99,7 @@ def sampled(library: Library, seconds: float, spec: str = "nvml", **environ: str
     sampler = Sampler(panel, clock=library, cpu_clock=lambda: 0.0)
     drive(sampler, library, seconds)
     sampler.stop()
-    return sampler.log(ours=[os.getpid()])
+    return sampler.take(ours=[os.getpid()])
 
 
 def naive_j(library: Library, at_s: float) -> float:
@@ -334,7 +334,7 @@ def cost(library: Library) -> dict[str, object]:
     costs = []
     for _ in range(4):
         time.sleep(1.0)
-        costs.append(sampler.log().cost)
+        costs.append(sampler.take().cost)
     sampler.stop()
     cores = [(b.cpu_s - a.cpu_s) / (b.active_s - a.active_s) for a, b in pairwise(costs)]  # the first second learns
     return {"cores": min(cores), "all": cores, "late_median_s": costs[-1].late_median_s, "reads": costs[-1].reads}

@@ -172,7 +172,7 @@ def test_the_peak_is_the_highest_power_that_was_seen():
 )
 def test_the_energy_of_a_window_is_the_sum_of_its_parts(edges, load, by_counter):
     clock = ScriptedClock()
-    trace = run_sampler(clock, [(counter if by_counter else power)(clock, load)], 10.0).log().traces[0]
+    trace = run_sampler(clock, [(counter if by_counter else power)(clock, load)], 10.0).take().traces[0]
     start_s, middle_s, stop_s = edges
     whole, left, right = (
         window_energy(trace, *window) for window in ((start_s, stop_s), (start_s, middle_s), (middle_s, stop_s))
@@ -199,7 +199,7 @@ def test_scaling_the_power_scales_the_energy(factor, start_s, length_s):
 def test_a_block_of_a_second_is_within_a_percent_whatever_ran_before(step_s, late_s, phase_s, start_s):
     clock = ScriptedClock(now_s=100.0 + phase_s)
     load = steps((0.0, 500.0), (start_s, 100.0))
-    trace = run_sampler(clock, [counter(clock, load, step_s=step_s, late_s=late_s)], 4.0).log().traces[0]
+    trace = run_sampler(clock, [counter(clock, load, step_s=step_s, late_s=late_s)], 4.0).take().traces[0]
     found = steady_power(trace, start_s, start_s + 1.0)
     assert isinstance(found, Metered)
     assert found.value == pytest.approx(100.0, rel=0.01)
@@ -213,7 +213,7 @@ def test_a_block_of_a_second_is_within_a_percent_whatever_ran_before(step_s, lat
 )
 def test_the_truth_lies_within_the_bounds_of_any_window_by_the_counter(load, late_s, start_s, length_s):
     clock = ScriptedClock()
-    trace = run_sampler(clock, [counter(clock, load, late_s=late_s)], 8.0).log().traces[0]
+    trace = run_sampler(clock, [counter(clock, load, late_s=late_s)], 8.0).take().traces[0]
     found = window_energy(trace, start_s, start_s + length_s)
     assert isinstance(found, Metered)
     assert found.low <= load(start_s + length_s) - load(start_s) <= found.high

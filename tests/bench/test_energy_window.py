@@ -23,7 +23,7 @@ CPU = Component(Part.CPU, "cpu package 0")
 def filled(*sensors, clock: ScriptedClock, **panel) -> EnergyWindow:
     """A window from second 102 to 104, in virtual time."""
     window = EnergyWindow()
-    _fill(window, run_sampler(clock, sensors, 6.0, **panel).log(), 102.0, 104.0)
+    _fill(window, run_sampler(clock, sensors, 6.0, **panel).take(), 102.0, 104.0)
     return window
 
 

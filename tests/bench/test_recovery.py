@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import Case, Plan, UnavailableError, Variant
+from bench.dossier import GroupBook
 from bench.entries import (
     Anchor,
     Closed,
@@ -48,7 +49,7 @@ def _scene() -> Scene:
     return Scene(SCRIPTS)
 
 
-def _measure(told: list[Entry], folder: Path, scene: Scene, past: Sequence = ()) -> None:
+def _measure(told: list[Entry], folder: Path, scene: Scene, book: GroupBook | None = None) -> None:
     surroundings = Surroundings(clock=RunClock(clock=scene.clock, wall=scene.clock))
     measurement = GroupMeasurement(
         CASES,
@@ -58,7 +59,7 @@ def _measure(told: list[Entry], folder: Path, scene: Scene, past: Sequence = ())
         clock=scene.clock,
         surroundings=surroundings,
         record=told.append,
-        past=past,
+        book=book,
     )
     measurement.run()
 
@@ -75,13 +76,13 @@ def _resumed(entries: Sequence[Entry], folder: Path) -> list[Entry]:
     """A run that was broken off after these entries, and gone on with."""
     told = [*entries, Resumed("2026-11-26T08:00:00+00:00", Environment(cpu="b"), Anchor(5000, 5000))]
     before = history(told)
-    past = before.groups[-1].finished() if before.groups else []
+    book = before.groups[-1].book if before.groups else None
     if not before.groups:
         told.append(GroupOpened(list(CASES), PLAN))
     if not before.groups or not before.groups[-1].whole:
         scene = _scene()
-        scene.waves, scene.now_s = (before.groups[-1].waves_done if before.groups else 0), 5000.0
-        _measure(told, folder, scene, past)
+        scene.waves, scene.now_s = (book.waves_done if book else 0), 5000.0
+        _measure(told, folder, scene, book)
     return [*told, Closed(12.5)]
 
 
@@ -101,8 +102,8 @@ def test_a_run_that_is_broken_off_anywhere_and_resumed_is_the_run_it_would_have_
         told = history(_resumed(whole[:cut], tmp_path))
         run = told.run()
         assert [_skeleton(trial) for trial in run.trials] == [_skeleton(trial) for trial in expected.trials], cut
-        for before, after in zip(kept.groups[-1].book().trials if kept.groups else (), run.trials, strict=False):
-            done = kept.groups[-1].waves_done
+        for before, after in zip(kept.groups[-1].trials if kept.groups else (), run.trials, strict=False):
+            done = kept.groups[-1].book.waves_done
             assert [s for s in before.samples if s.wave < done] == [s for s in after.samples if s.wave < done]
         blocks = [(s.wave, s.round, s.position, s.start_s) for t in run.trials for s in t.samples]
         assert len(blocks) == len(set(blocks))

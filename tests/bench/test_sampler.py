@@ -23,7 +23,7 @@ from bench.instruments.fakes import (
 )
 from bench.instruments.power import Panel, SensorError, SensorFacts
 from bench.instruments.sampler import Sampler
-from bench.records.power import Component, GpuState, Part, PowerLog, SourceKind, TroubleKind
+from bench.records.power import Component, GpuState, Part, PowerLog, SourceKind, Span, SpanKind, TroubleKind, joined
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def clock() -> ScriptedClock:
 
 
 def trace_of(sampler: Sampler, number: int = 0):
-    return sampler.log().traces[number]
+    return sampler.take().traces[number]
 
 
 def kinds(trace) -> list[TroubleKind]:
@@ -64,7 +64,7 @@ def test_a_counter_too_fast_to_follow_is_read_at_a_steady_pace(clock):
 
 def test_it_sleeps_most_of_the_time(clock):
     sampler = run_sampler(clock, [counter(clock, constant(300.0)), power(clock, sine(300.0, 50.0, 0.77))], 100.0)
-    assert sampler.log().cost.reads < 60 * 100
+    assert sampler.take().cost.reads < 60 * 100
 
 
 def test_a_sampler_that_wakes_late_now_and_then_finds_the_rhythm_again(clock):
@@ -73,7 +73,7 @@ def test_a_sampler_that_wakes_late_now_and_then_finds_the_rhythm_again(clock):
     drive(sampler, clock, 30.0, lambda _: 0.04 if draw.random() < 0.02 else 0.0002)
     blurs = sorted(reading.at_s - reading.since_s for reading in trace_of(sampler).readings)
     assert blurs[int(0.8 * len(blurs))] < 0.003
-    assert sampler.log().cost.late_max_s == pytest.approx(0.04, rel=0.01)
+    assert sampler.take().cost.late_max_s == pytest.approx(0.04, rel=0.01)
 
 
 def test_a_power_that_never_changes_is_noted_all_the_same(clock):
@@ -85,7 +85,7 @@ def test_a_power_that_never_changes_is_noted_all_the_same(clock):
 
 def test_a_second_source_of_a_component_is_read_along_with_the_first(clock):
     sensors = [counter(clock, constant(250.0)), power(clock, constant(250.0))]
-    counted, polled = run_sampler(clock, sensors, 5.0).log().traces
+    counted, polled = run_sampler(clock, sensors, 5.0).take().traces
     times = {reading.at_s for reading in counted.readings}
     assert sum(min(abs(reading.at_s - t) for t in times) < 0.001 for reading in polled.readings) > 40
 
@@ -117,7 +117,7 @@ def test_a_sensor_that_is_lost_is_left_alone_and_the_others_go_on(clock):
         counter(clock, constant(300.0), loses_s=102.0),
         counter(clock, constant(50.0), component=other),
     ]
-    first, second = run_sampler(clock, sensors, 6.0).log().traces
+    first, second = run_sampler(clock, sensors, 6.0).take().traces
     assert kinds(first) == [TroubleKind.LOST]
     assert first.troubles[0].times == 1
     assert first.readings[-1].at_s < 102.0
@@ -130,7 +130,7 @@ def test_an_error_that_nobody_foresaw_ends_that_sensor_only(clock):
 
     facts = SensorFacts(GPU, "broken", SourceKind.POWER, "W", 1e-3)
     other = counter(clock, constant(50.0), component=Component(Part.CPU, "cpu"))
-    first, second = run_sampler(clock, [ScriptedSensor(facts, clock, broken), other], 3.0).log().traces
+    first, second = run_sampler(clock, [ScriptedSensor(facts, clock, broken), other], 3.0).take().traces
     assert kinds(first) == [TroubleKind.LOST]
     assert "ZeroDivisionError: surprise" in first.troubles[0].reason
     assert len(second.readings) > 20
@@ -152,14 +152,14 @@ def test_a_lost_watch_is_said_and_the_sensors_go_on(clock):
             raise SensorError("gone", lost=True)
         return GpuState(at_s, "GPU-fake")
 
-    log = run_sampler(clock, [counter(clock, constant(300.0))], 4.0, watches=(ScriptedWatch(state),)).log()
+    log = run_sampler(clock, [counter(clock, constant(300.0))], 4.0, watches=(ScriptedWatch(state),)).take()
     assert [trouble.kind for trouble in log.troubles] == [TroubleKind.LOST]
     assert len(log.states) in {4, 5}
     assert log.traces[0].readings[-1].at_s > 103.5
 
 
 def test_a_log_goes_through_json_unchanged(clock):
-    log = run_sampler(clock, [counter(clock, constant(300.0)), power(clock, constant(300.0))], 2.0).log(ours=[3, 2, 3])
+    log = run_sampler(clock, [counter(clock, constant(300.0)), power(clock, constant(300.0))], 2.0).take(ours=[3, 2, 3])
     assert log.ours == (2, 3)
     assert msgspec.json.decode(msgspec.json.encode(log), type=PowerLog) == log
 
@@ -170,7 +170,7 @@ def test_a_panel_of_nothing_starts_no_thread():
     sampler.start()
     assert threading.active_count() == before
     sampler.stop()
-    assert sampler.log().traces == ()
+    assert sampler.take().traces == ()
     assert sampler.ready()
 
 
@@ -187,3 +187,31 @@ def test_stopping_closes_the_panel_and_ends_the_thread():
     sampler.stop()
     assert threading.active_count() == before
     assert closed == [True]
+
+
+def test_what_is_taken_in_pieces_is_what_would_have_been_taken_at_once_and_is_forgotten():
+    def pieces(count: int) -> list[PowerLog]:
+        clock = ScriptedClock()
+        sensors = (counter(clock, constant(300.0)), power(clock, sine(300.0, 50.0, 0.77)))
+        sampler = Sampler(
+            Panel(sensors, watches=(ScriptedWatch(lambda at_s: GpuState(round(at_s, 3), "GPU-1")),)),
+            clock=clock,
+            cpu_clock=lambda: 0.0,
+        )
+        logs = []
+        for number in range(count):
+            sampler.span(Span(SpanKind.IDLE, number, clock(), clock() + 1.0))
+            drive(sampler, clock, 12.0 / count)
+            logs.append(sampler.take(ours=[number]))
+        return logs
+
+    (whole,), parts = pieces(1), pieces(4)
+    again = joined(parts)
+    assert again is not None
+    assert [trace.readings for trace in again.traces] == [trace.readings for trace in whole.traces]
+    assert again.states == whole.states
+    assert len(whole.states) == 24
+    assert (again.start_s, again.stop_s) == pytest.approx((whole.start_s, whole.stop_s), abs=1e-4)
+    assert [len(part.spans) for part in parts] == [1] * 4
+    assert max(len(part.traces[0].readings) for part in parts) < len(whole.traces[0].readings) / 3
+    assert again.ours == (0, 1, 2, 3)

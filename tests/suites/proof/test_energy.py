@@ -85,7 +85,7 @@ def sensed(late_s=0.0, step_s=0.1, factor=1.0):
     """What a counter so late, and a power sensor that reads so many times the truth, said of the parts above."""
     clock, truth = ScriptedClock(now_s=100.0), steps(*PARTS)
     told = [counter(clock, truth, step_s=step_s, late_s=late_s), power(clock, lambda t: factor * truth(t))]
-    traces = run_sampler(clock, told, 20.0).log().traces
+    traces = run_sampler(clock, told, 20.0).take().traces
     return {trace.source: (trace, readings_of(trace)) for trace in traces}
 
 
