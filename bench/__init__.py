@@ -32,14 +32,15 @@ from bench.storage import load
 from bench.workers.step import Step
 
 if TYPE_CHECKING:
+    from bench.declaring import declare, options_of
     from bench.energy import energy_window
     from bench.instruments.nvtx import annotated
     from bench.instruments.spans import span
     from bench.instruments.stopwatch import HostStopwatch
     from bench.measurement import GroupMeasurement
-    from bench.options import Options, options_of
+    from bench.options import Options
     from bench.preparing import prepare
-    from bench.selection import Selection, declare
+    from bench.selection import Selection
     from bench.surroundings import Progress
 
 #: Public names that bring pytest or the instruments with them: loaded when asked for, so that a run is read quickly.
@@ -50,9 +51,9 @@ _LATE = {
     "Progress": "bench.surroundings",
     "Selection": "bench.selection",
     "annotated": "bench.instruments.nvtx",
-    "declare": "bench.selection",
+    "declare": "bench.declaring",
     "energy_window": "bench.energy",
-    "options_of": "bench.options",
+    "options_of": "bench.declaring",
     "prepare": "bench.preparing",
     "span": "bench.instruments.spans",
 }

@@ -12,9 +12,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import pytest
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench import option_values
 from bench.analysis import Gate, parse_gate
@@ -23,6 +21,9 @@ from bench.errors import UsageError
 from bench.option_values import COPIES
 from bench.records import Plan
 from bench.records.plan import TOLERANCES, WORKER_STARTS
+
+if TYPE_CHECKING:  # workers load the suites, and these options with them; pytest would cost each a quarter of a second
+    import pytest
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,6 @@ class Options:
     resume: Path | None = None  # the folder of a run that was broken off, to be gone on with
     resumed_cases: tuple[str, ...] = ()  # the names of its cases
     time_limit_s: float | None = None  # of the session: what was measured by then is reported
-
-
-#: Where the plugin keeps the options of a session.
-OPTIONS = pytest.StashKey[Options]()
-
-
-def options_of(config: pytest.Config) -> Options:
-    """The options of this pytest session, as the plugin read them."""
-    return config.stash[OPTIONS]
 
 
 class _Option(NamedTuple):

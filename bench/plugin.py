@@ -21,13 +21,14 @@ import bench
 from bench import hooks
 from bench.analysis.settings import environment_differences
 from bench.bridge import Replay, mend_params
+from bench.declaring import OPTIONS, declared
 from bench.errors import BenchError, UnavailableError, UsageError
 from bench.forecast import forecast_s
 from bench.gating import Base, Gating
 from bench.option_values import COPIES
-from bench.options import OPTIONS, Options, add_options, read_options
+from bench.options import Options, add_options, read_options
 from bench.records import Case, Plan, Run, Skip, Trial
-from bench.selection import Selection, declared
+from bench.selection import Selection
 from bench.session import Session
 from bench.signals import ended_by_signals, ended_with
 

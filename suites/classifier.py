@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -30,6 +30,14 @@ def new_classifier(model: str | None, classes: int, seed: int = 0) -> nn.Module:
             shipped: nn.Module = resnet18(weights=None, num_classes=classes)
             return shipped
         return _call(model, load_factory(model))
+
+
+def shipped_classifier(weights: Mapping[str, torch.Tensor], classes: int) -> nn.Module:
+    """The shipped ResNet-18 with a copy of these weights, a whole state; none are drawn first to be thrown away."""
+    with torch.device("meta"):
+        model: nn.Module = resnet18(weights=None, num_classes=classes)
+    model.load_state_dict({name: tensor.clone() for name, tensor in weights.items()}, assign=True)
+    return model
 
 
 def load_factory(name: str) -> Factory:

@@ -8,7 +8,7 @@ from torch import nn
 
 from bench import UsageError
 from suites import data as data_sets
-from suites.classifier import check_output, new_classifier
+from suites.classifier import check_output, new_classifier, shipped_classifier
 from suites.shapes import Shape, format_shape, parse_shape
 from suites.weights import trained_weights
 
@@ -74,7 +74,6 @@ def inference_model(subject: Subject) -> nn.Module:
     factory gave it: train it, save it, and load it in the factory. Nothing can be learnt from synthetic images, so
     there the weights stay as initialised.
     """
-    model = new_model(subject)
     if subject.model is None and not data_sets.is_synthetic(subject.data):
-        model.load_state_dict(trained_weights(subject.data, subject.shape, subject.classes))
-    return model
+        return shipped_classifier(trained_weights(subject.data, subject.shape, subject.classes), subject.classes)
+    return new_model(subject)

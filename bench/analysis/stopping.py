@@ -17,17 +17,20 @@ from bench.records import Case, Plan, Trial
 LEAST_ROUNDS = 3
 #: Below so many the report says that the budget was short; above so many there is nothing to gain by waiting.
 WANTED_ROUNDS, MOST_ROUNDS = 10, 40
-#: Warm-up compares the medians of so many stretches before and so many after.
-_WINDOW = 3
+#: Warm-up compares the medians of so many stretches before and so many after; of long ones two say as much.
+_WINDOW, _LONG_WINDOW = 3, 2
+#: A stretch is a single step where that is longer, in seconds.
+_LONG_S = 0.2
 #: A case is slow when its block costs more than so many times the median block.
 _SLOW = 3.0
 
 
 def is_warm(stretches_s: Sequence[float], tolerance: float) -> bool:
     """Whether the last few stretches of a warm-up took as long as those before them, in seconds per step."""
-    if len(stretches_s) < 2 * _WINDOW:
+    window = _LONG_WINDOW if stretches_s and stretches_s[-1] > _LONG_S else _WINDOW
+    if len(stretches_s) < 2 * window:
         return False
-    before, after = median(stretches_s[-2 * _WINDOW : -_WINDOW]), median(stretches_s[-_WINDOW:])
+    before, after = median(stretches_s[-2 * window : -window]), median(stretches_s[-window:])
     return abs(after / before - 1) <= tolerance
 
 

@@ -8,7 +8,7 @@ import pytest
 from bench import Plan, Trial, Verdict, compare, is_look, judge, may_leave
 from bench.analysis.comparison import LOOK_SHARE
 from bench.analysis.statistics import t_quantile
-from bench.analysis.stopping import strides
+from bench.analysis.stopping import is_warm, strides
 from tests.factories import make_trial
 
 PLAN = Plan()
@@ -93,3 +93,19 @@ def test_a_verdict_on_a_case_that_left_agrees_with_its_interval() -> None:
 )
 def test_slow_cases_take_part_in_every_so_many_th_round(blocks_s: tuple[float, ...], expected: tuple[int, ...]) -> None:
     assert strides(blocks_s) == expected
+
+
+@pytest.mark.parametrize(
+    ("stretches_s", "warm"),
+    [
+        ([0.03] * 5, False),
+        ([0.03] * 6, True),
+        ([0.09, 0.05, 0.03, 0.03, 0.03, 0.03], False),
+        ([0.09, 0.05, 0.03, 0.03, 0.03, 0.03, 0.03, 0.031], True),
+        ([0.4] * 3, False),
+        ([0.4] * 4, True),  # each as long as fourteen of the others
+        ([0.6, 0.5, 0.4, 0.4], False),
+    ],
+)
+def test_warm_is_when_the_last_stretches_agree_with_those_before(stretches_s: list[float], warm: bool) -> None:
+    assert is_warm(stretches_s, 0.03) is warm

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench import UsageError
-from suites.classifier import check_output, load_factory, new_classifier
+from suites.classifier import check_output, load_factory, new_classifier, shipped_classifier
 
 SHAPE = (3, 32, 32)
 MODELS = "tests.suites.models"
@@ -21,6 +21,24 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_random_state_alone(
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_shipped_classifier_is_what_its_weights_say_and_keeps_a_copy_of_them():
+    trained = new_classifier(None, 10, seed=3)
+    model = shipped_classifier(trained.state_dict(), 10)
+    images = torch.randn(2, *SHAPE)
+    assert torch.equal(model.eval()(images), trained.eval()(images))
+    assert all(parameter.requires_grad and parameter.device.type == "cpu" for parameter in model.parameters())
+    with torch.no_grad():
+        model.conv1.weight.zero_()
+    assert trained.conv1.weight.abs().sum() > 0
+
+
+def test_weights_that_are_not_whole_are_no_classifier():
+    weights = new_classifier(None, 10).state_dict()
+    del weights["fc.bias"]
+    with pytest.raises(RuntimeError, match=r"fc\.bias"):
+        shipped_classifier(weights, 10)
 
 
 def test_a_model_of_the_users_own_is_built_by_name_with_seeded_weights():

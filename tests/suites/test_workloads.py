@@ -73,3 +73,13 @@ def test_collecting_the_suites_imports_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_worker_that_builds_a_case_imports_no_pytest():
+    code = (
+        "import sys, bench.workers.nest, suites.inference, suites.latency, suites.training, suites.training_end_to_end\n"
+        "from suites import reference, steps, subject\n"
+        "print('torch' in sys.modules, 'pytest' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True False"
