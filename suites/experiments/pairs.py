@@ -34,9 +34,10 @@ from bench.surroundings import Watchman
 from bench.watching import HostWatchman
 from suites.experiments.planted import PERMILLE, cases, light, pair
 
-#: What is planted in the pairs of a quiet run, in thousandths; 0 is a pair of identical copies.
-QUIET_PAIRS = (0, 10, 20, 30)
-LOADED_PAIRS = (0,) * 4
+#: What is planted in the pairs of a quiet run, in thousandths; 0 is a pair of identical copies. Twenty runs have sixty
+#: of those, and forty of each other kind.
+QUIET_PAIRS = (0, 0, 0, 10, 10, 20, 20, 30, 30)
+LOADED_PAIRS = (0,) * 8
 
 
 def measure_run(

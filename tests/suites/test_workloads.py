@@ -77,8 +77,8 @@ def test_collecting_the_suites_imports_no_torch():
 
 def test_a_worker_that_builds_a_case_imports_no_pytest():
     code = (
-        "import sys, bench.workers.nest, suites.inference, suites.latency, suites.training, suites.training_end_to_end\n"
-        "from suites import reference, steps, subject\n"
+        "import sys, bench.workers.nest\n"
+        "from suites import inference, latency, reference, steps, subject, training, training_end_to_end\n"
         "print('torch' in sys.modules, 'pytest' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
