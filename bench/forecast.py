@@ -34,7 +34,7 @@ _UNKNOWN_SET_UP_S = 5.0
 _WARM_SHARE = 0.125  # of the cold set-up, with the caches of an earlier wave
 _LEAST_WARM_S = 0.5
 _WAVE_START_S = 3.0
-_WARM_UP_S = 1.0
+_WARM_UP_S = 0.5
 _STEP_S = 0.05  # a block ends with the step that fills it, and drops one before
 
 
@@ -48,7 +48,7 @@ def _group_s(group: Sequence[Case], plan: Plan) -> float:
     warm_s = sum(max(_LEAST_WARM_S, _WARM_SHARE * each) for each in cold_s)
     rounds_s = (plan.rounds or MOST_ROUNDS) * sum(_block_s(case, plan) for case in group)
     wave_s = _WAVE_START_S + _WARM_UP_S * len(group) + rounds_s
-    return sum(cold_s) + (plan.waves - 1) * warm_s + min(plan.group_budget_s(len(group)), plan.waves * wave_s)
+    return sum(cold_s) + min(plan.group_budget_s(len(group)), (plan.waves - 1) * warm_s + plan.waves * wave_s)
 
 
 def _block_s(case: Case, plan: Plan) -> float:

@@ -284,7 +284,7 @@ class GroupMeasurement:
         self._note_platform(dossier, worker, wave, pinned=built.pinned)
 
     def _warm_up(self, worker: Worker) -> _WarmUp:
-        """Run stretches until the last few agree with those before them, or the plan's limit has passed.
+        """Run stretches until they become neither faster nor slower, or the plan's limit has passed.
 
         A stretch is thawed and frozen like a block: what a step costs is learnt in the regime it is measured in, and
         threads that the scheduler has put on one core by mistake are placed anew each time.
@@ -296,11 +296,11 @@ class GroupMeasurement:
         while True:
             (reading,) = self._thawed(worker, Block(steps, 1, 0, 0.0, "warm-up")).samples
             total_steps += steps
-            stretches_s.append(reading[1] / steps)
+            stretches_s.append(reading[1])
             agreed = is_warm(stretches_s, plan.warm_up_tolerance)
             length_s = self._clock() - begin
             if agreed or length_s >= plan.warm_up_s:
-                return _WarmUp(length_s, total_steps, agreed, median(stretches_s[-3:]))
+                return _WarmUp(length_s, total_steps, agreed, median(stretches_s[-3:]) / steps)
             if reading[1] < _STRETCH_S:
                 steps *= 2
                 stretches_s.clear()  # a stretch of another length is no witness

@@ -62,7 +62,7 @@ def method_table(plan: Plan, *, checked: bool = True) -> Table:
             (
                 "warm-up",
                 f"≤ {quantity(plan.warm_up_s, 's')}",
-                f"until stretches agree within {percent(plan.warm_up_tolerance)}",
+                f"until the fastest stretches agree within {percent(plan.warm_up_tolerance)}",
             ),
             (
                 "budget",

@@ -6,7 +6,7 @@
                 every image of the reference, in batches of the variant's size
     training    back to the start | the reference's steps, each with its loss | how far the weights have moved
 
-A quick look takes the first few batches only; of training there is none, since it would begin again.
+A quick look takes the first two batches only; of training there is none, since it would begin again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from suites.data import Split, rotation_indices
 from suites.reference import Curve, FindCurve, FindScores, Scores, distance
 from suites.turns import Turns
 
-_TURNS = 3
+_TURNS, _FEWEST_TURNS = 3, 2
 _LAST_STEPS = 2
 
 
@@ -48,10 +48,11 @@ def score_checks(
         if reference is None:
             yield Check.absent(CheckKind.SCORES)
             return
+        count = _TURNS if thorough else _FEWEST_TURNS
         turns.restart()
-        answers = [_plain(run()) for _ in range(_TURNS)]
+        answers = [_plain(run()) for _ in range(count)]
         turns.restart()
-        yield from compare_turns(answers, rotation_indices(len(held_out), batch)[:_TURNS], reference)
+        yield from compare_turns(answers, rotation_indices(len(held_out), batch)[:count], reference)
         if thorough:
             parts = []
             for indices in full_batches(reference.indices, batch):

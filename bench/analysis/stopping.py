@@ -17,21 +17,26 @@ from bench.records import Case, Plan, Trial
 LEAST_ROUNDS = 3
 #: Below so many the report says that the budget was short; above so many there is nothing to gain by waiting.
 WANTED_ROUNDS, MOST_ROUNDS = 10, 40
-#: Warm-up compares the medians of so many stretches before and so many after; of long ones two say as much.
-_WINDOW, _LONG_WINDOW = 3, 2
-#: A stretch is a single step where that is longer, in seconds.
-_LONG_S = 0.2
+#: Warm-up compares stretches that last at least so many seconds together with all those before them.
+_WINDOW_S = 0.1
 #: A case is slow when its block costs more than so many times the median block.
 _SLOW = 3.0
 
 
 def is_warm(stretches_s: Sequence[float], tolerance: float) -> bool:
-    """Whether the last few stretches of a warm-up took as long as those before them, in seconds per step."""
-    window = _LONG_WINDOW if stretches_s and stretches_s[-1] > _LONG_S else _WINDOW
+    """Whether a warm-up has ended: the fastest of its last stretches lies among those before them, give or take a bit.
+
+    ``stretches_s`` are the seconds of stretches of equally many steps. What warms up becomes faster, while neighbours
+    can only make a stretch slower: so the fastest one shows whether it still does, on a busy machine too. What becomes
+    slower and slower leaves the range of those before at the other end.
+    """
+    if not stretches_s:
+        return False
+    window = math.ceil(_WINDOW_S / stretches_s[-1])
     if len(stretches_s) < 2 * window:
         return False
-    before, after = median(stretches_s[-2 * window : -window]), median(stretches_s[-window:])
-    return abs(after / before - 1) <= tolerance
+    before, fastest = stretches_s[:-window], min(stretches_s[-window:])
+    return (1 - tolerance) * min(before) <= fastest <= (1 + tolerance) * max(before)
 
 
 def affordable_rounds(plan: Plan, cases: int, overhead_s: float, round_s: float) -> int:

@@ -18,7 +18,7 @@ TOLERANCES = (
     "loss_half",
 )
 #: Starting workers is paid once a wave, setting one up for each case.
-_BUDGET_S, _BUDGET_PER_CASE_S = 60.0, 10.0
+_BUDGET_S, _BUDGET_PER_CASE_S = 45.0, 9.0
 WORKER_STARTS = ("fork_server", "spawn", "in_process")
 
 
@@ -103,7 +103,7 @@ class Plan:
             raise UsageError(msg)
 
     def group_budget_s(self, cases: int) -> float:
-        """Seconds of measuring for a group of so many cases: 120 for six, unless the plan says otherwise."""
+        """Seconds of measuring for a group of so many cases: 99 for six, unless the plan says otherwise."""
         return _BUDGET_S + _BUDGET_PER_CASE_S * cases if self.budget_s is None else self.budget_s
 
     def block_length_s(self, device: str) -> float:

@@ -130,7 +130,7 @@ class Life:
 
     ::
 
-        build | first step | warm-up ... until stretches agree | blocks
+        build | first step | warm-up ... until they are steady | blocks
     """
 
     wave: int

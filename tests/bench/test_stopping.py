@@ -1,6 +1,8 @@
 """Who leaves at the look, and what it costs; literal numbers per wave."""
 
 import math
+import random
+import statistics
 from dataclasses import replace
 
 import pytest
@@ -98,14 +100,32 @@ def test_slow_cases_take_part_in_every_so_many_th_round(blocks_s: tuple[float, .
 @pytest.mark.parametrize(
     ("stretches_s", "warm"),
     [
-        ([0.03] * 5, False),
-        ([0.03] * 6, True),
-        ([0.09, 0.05, 0.03, 0.03, 0.03, 0.03], False),
-        ([0.09, 0.05, 0.03, 0.03, 0.03, 0.03, 0.03, 0.031], True),
-        ([0.4] * 3, False),
-        ([0.4] * 4, True),  # each as long as fourteen of the others
-        ([0.6, 0.5, 0.4, 0.4], False),
+        ([], False),
+        ([0.03] * 7, False),
+        ([0.03] * 8, True),  # four make a tenth of a second
+        ([0.09, 0.05, 0.04, 0.035, 0.034, 0.033, 0.032, 0.03], False),
+        ([0.09, 0.05, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03], True),
+        ([0.4], False),
+        ([0.4, 0.4], True),  # each is long enough by itself
+        ([0.6, 0.5], False),
+        ([0.6, 0.5, 0.4], False),
+        ([0.6, 0.5, 0.4, 0.39], True),
+        ([0.4, 0.5], False),
+        ([0.4, 0.5, 0.6], False),
+        ([0.4, 0.5, 0.45], True),
     ],
 )
-def test_warm_is_when_the_last_stretches_agree_with_those_before(stretches_s: list[float], warm: bool) -> None:
+def test_warm_is_what_becomes_neither_faster_nor_slower(stretches_s: list[float], warm: bool) -> None:
     assert is_warm(stretches_s, 0.03) is warm
+
+
+def test_neighbours_that_slow_single_stretches_do_not_hold_a_warm_up_up() -> None:
+    chance = random.Random(1)
+    ends = []
+    for _ in range(200):
+        stretches_s: list[float] = []
+        while not is_warm(stretches_s, 0.03):
+            stretches_s.append(0.03 * (1 + chance.expovariate(5)))
+        ends.append(len(stretches_s))
+    assert statistics.median(ends) <= 9
+    assert max(ends) < 40
