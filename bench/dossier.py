@@ -42,6 +42,7 @@ from bench.records import (
     Profile,
     Proof,
     Sample,
+    SampleKind,
     Skip,
     Trial,
 )
@@ -63,7 +64,9 @@ class Dossier:
     caveats: dict[CaveatKind, Caveat] = field(default_factory=dict)
     items: int | None = None
     block: Block | None = None  # set in the first wave, the same in all
-    step_s: float = 0.0
+    step_s: float = 0.0  # as warm-up ended
+    ran_s: float = 0.0  # in all blocks of rounds
+    ran_steps: int = 0
     failure: Failure | None = None
     skip: Skip | None = None
     left: bool = False  # precise and clear at a look
@@ -79,11 +82,15 @@ class Dossier:
 
     @property
     def block_s(self) -> float:
-        """What a block of it costs, with all that is dropped."""
+        """What a block of it costs, with all that is dropped: by its blocks so far, and before them by its warm-up.
+
+        Steps of a block may take longer than back to back, and a busy machine slows them all.
+        """
         block = self.block
         if block is None:
             return 0.0
-        return (block.drop_steps + block.steps * block.samples) * self.step_s + block.drop_s
+        step_s = self.ran_s / self.ran_steps if self.ran_steps else self.step_s
+        return (block.drop_steps + block.steps * block.samples) * step_s + block.drop_s
 
     def note(self, entry: CaseEntry) -> None:
         """Take note of an entry of this case."""
@@ -92,6 +99,9 @@ class Dossier:
                 self._enrol(entry)
             case Measured(samples=samples):
                 self.blocks.append(samples)
+                of_rounds = [sample for sample in samples if sample.kind is not SampleKind.ENERGY]
+                self.ran_s += sum(sample.host_s for sample in of_rounds)
+                self.ran_steps += sum(sample.steps for sample in of_rounds)
             case Looked(phases=phases, profile=profile):
                 self.phases += [phases] if phases is not None else []
                 self.profile = profile or self.profile

@@ -1,4 +1,4 @@
-"""How many rounds the waves of a group have: set by what setting up takes and the budget, never by a sample."""
+"""How many rounds the waves of a group have: set by the budget and what set-up and blocks take, never by a ratio."""
 
 from __future__ import annotations
 

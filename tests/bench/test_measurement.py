@@ -239,6 +239,13 @@ def test_rounds_fill_the_budget_where_the_plan_names_none(tmp_path: Path, budget
         assert any(caveat.kind is CaveatKind.CUT_TO_BUDGET for caveat in trial.caveats) == (rounds < 10)
 
 
+def test_rounds_are_paced_by_what_blocks_took_and_not_by_the_warm_up(tmp_path: Path) -> None:
+    scripts = {name: Script(step_s=lambda _, block: 0.2 if block else 0.1) for name in NAMES}
+    measurement, _ = _measure(scripts, Plan(waves=3, budget_s=30.0), tmp_path)
+    rounds = [len({s.round for s in measurement.trials[0].samples if s.wave == wave}) for wave in range(3)]
+    assert rounds == [16, 5, 5]
+
+
 def test_a_slow_case_takes_part_in_fewer_rounds_but_in_three_at_least(tmp_path: Path) -> None:
     scripts = {NAMES[0]: Script(step_s=0.02), NAMES[1]: Script(step_s=0.02), NAMES[2]: Script(step_s=0.4)}
     measurement, _ = _measure(scripts, Plan(waves=1, rounds=20), tmp_path)
