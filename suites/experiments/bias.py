@@ -7,6 +7,8 @@ runs its step back to back for ten seconds, in turn with the other, for five min
     plain    [ FP32 10 s ][ setting 10 s ][ FP32 10 s ][ setting 10 s ] ... [ FP32 10 s ]
 
 Each loop of the setting is divided by the mean of the FP32 loops on either side of it.
+
+``--start fork_server spawn`` holds both ways of bringing workers up against the same loops, and says what they cost.
 """
 
 from __future__ import annotations
@@ -19,15 +21,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import bench
+from bench.entries import Enrolled, GroupEntry, WaveDone
 from suites.experiments.planted import cases
 
 _SERVE = "--serve"
 SETTINGS = ("precision=amp_bf16", "backend=compile", "threads=1")
+STARTS = ("fork_server", "spawn")
 
 
 class Ratio(NamedTuple):
@@ -102,7 +107,14 @@ def plain_ratio(axes: str, minutes: float, loop_s: float) -> Ratio:
     return Ratio.of(logs)
 
 
-def reported_ratio(axes: str, plan: bench.Plan) -> Ratio:
+class Reported(NamedTuple):
+    """A ratio, and the seconds of bringing up and enrolling both cases in a wave: the median of all but the first."""
+
+    ratio: Ratio
+    set_up_s: float
+
+
+def reported_ratio(axes: str, plan: bench.Plan) -> Reported:
     """The ratio as Joulemark reports it for a group of the two.
 
     Raises:
@@ -110,8 +122,14 @@ def reported_ratio(axes: str, plan: bench.Plan) -> Ratio:
     """
     baseline = cases(bench.Options())[0]
     group = [baseline, bench.Case(baseline.workload, bench.Variant.of(**parse_axes(axes)))]
+    set_up_s: dict[int, float] = defaultdict(float)
+
+    def record(entry: GroupEntry) -> None:
+        if isinstance(entry, Enrolled | WaveDone):
+            set_up_s[entry.wave] += entry.set_up_s if isinstance(entry, Enrolled) else entry.hire_s
+
     with tempfile.TemporaryDirectory() as caches:
-        measurement = bench.GroupMeasurement(group, plan, Path(caches))
+        measurement = bench.GroupMeasurement(group, plan, Path(caches), record=record)
         measurement.run()
     for trial in measurement.trials:
         if trial.failure is not None:
@@ -122,7 +140,18 @@ def reported_ratio(axes: str, plan: bench.Plan) -> Ratio:
     if comparison is None or not comparison.over_waves:
         msg = f"{second.case.name} has too few waves to compare; give the plan a larger budget"
         raise bench.MeasurementError(msg)
-    return Ratio.of([-log for log in comparison.evidence])
+    warm_s = [seconds for wave, seconds in set_up_s.items() if wave]
+    return Reported(Ratio.of([-log for log in comparison.evidence]), statistics.median(warm_s))
+
+
+def sentence(axes: str, start: str, reported: Reported, plain: Ratio) -> str:
+    """What both say of a setting, and what lies between them."""
+    error = math.hypot(reported.ratio.error, plain.error)
+    bias = math.expm1(reported.ratio.mean - plain.mean)
+    return (
+        f"{axes} by {start}: reported {reported.ratio}, plain {plain}, bias {bias:+.2%} ± {error:.2%}; "
+        f"a wave is set up in {reported.set_up_s:.1f} s"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("settings", nargs="*", default=SETTINGS, help="axis values, like precision=amp_bf16")
     parser.add_argument("--minutes", type=float, default=5.0, help="of plain loops for each setting (5)")
     parser.add_argument("--loop", type=float, default=10.0, metavar="S", help="seconds of one plain loop (10)")
+    parser.add_argument("--start", nargs="+", choices=STARTS, default=STARTS[:1], help="how workers are brought up")
     parser.add_argument("--journal", type=Path, help="append each result to this file, as a line of JSON")
     parser.add_argument(_SERVE, metavar="AXES", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -139,18 +169,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         bench.prepare(cases(bench.Options())[:1], bench.Plan())
         for axes in options.settings:
-            reported, plain = reported_ratio(axes, bench.Plan()), plain_ratio(axes, options.minutes, options.loop)
-            error = math.hypot(reported.error, plain.error)
-            bias = math.expm1(reported.mean - plain.mean)
-            print(f"{axes}: reported {reported}, plain {plain}, bias {bias:+.2%} ± {error:.2%}", flush=True)
+            reported = {start: reported_ratio(axes, bench.Plan(start=start)) for start in options.start}
+            plain = plain_ratio(axes, options.minutes, options.loop)
+            for start, one in reported.items():
+                print(sentence(axes, start, one, plain), flush=True)
             if options.journal is not None:
-                line = {"axes": axes, "reported": reported._asdict(), "plain": plain._asdict()}
-                with options.journal.open("a") as file:
-                    file.write(json.dumps(line) + "\n")
+                _append(options.journal, axes, reported, plain)
     except bench.BenchError as error:
         print(f"suites.experiments.bias: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _append(journal: Path, axes: str, reported: Mapping[str, Reported], plain: Ratio) -> None:
+    with journal.open("a") as file:
+        for start, one in reported.items():
+            line = {"axes": axes, "start": start, "set_up_s": one.set_up_s, "reported": one.ratio._asdict()}
+            file.write(json.dumps({**line, "plain": plain._asdict()}) + "\n")
 
 
 def _serve(axes: str, loop_s: float) -> int:

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from suites.experiments import bias
+from suites.experiments.bias import Ratio, Reported, parse_axes, sentence
+
+
+def test_axes_are_read_from_words():
+    assert parse_axes("") == {}
+    assert parse_axes("precision=amp_bf16,threads=1,onednn=false") == {
+        "precision": "amp_bf16",
+        "threads": 1,
+        "onednn": False,
+    }
+
+
+def test_the_bias_is_what_lies_between_both_ratios_with_the_error_of_both():
+    reported = Reported(Ratio(math.log(1.03), 0.003, 6), 4.25)
+    said = sentence("threads=1", "spawn", reported, Ratio(math.log(1.0), 0.004, 15))
+    assert said == (
+        "threads=1 by spawn: reported 1.0300 ± 0.30% (6), plain 1.0000 ± 0.40% (15), bias +3.00% ± 0.50%; "
+        "a wave is set up in 4.2 s"
+    )
+
+
+def test_a_ratio_has_the_standard_error_of_its_mean():
+    ratio = Ratio.of([0.01, 0.03])
+    assert ratio == (pytest.approx(0.02), pytest.approx(0.01), 2)
+
+
+def test_a_way_of_starting_workers_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        bias.main(["--start", "thread"])
+    assert "invalid choice: 'thread'" in capsys.readouterr().err
