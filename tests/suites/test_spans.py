@@ -63,10 +63,8 @@ def test_the_phases_of_a_training_step_add_up_to_it_within_their_intervals(
     assert low <= times.step.high
     assert times.step.low <= high + times.phases[-1].seconds.value
     assert times.phases[-1].share < 0.1  # little of a step lies outside of its phases
-    assert step.low is not None
-    assert step.high is not None
-    assert step.low <= times.step.high  # and it is the step that was measured
-    assert times.step.low <= step.high
+    # And it is the step that was measured, at another time, when neighbours may have been louder.
+    assert 0.5 < times.step.value / step.value < 2
 
 
 def test_the_pass_leaves_the_samples_alone(measured: tuple[Path, dict[str, Trial]]) -> None:
