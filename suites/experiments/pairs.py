@@ -5,6 +5,7 @@ pairs: identical copies (A/A), and copies of which one is slower by 1, 2 or 3 %.
 by itself: at the default band, the 1 % pairs also with the band at 0.
 
 ``--loaded`` runs beside a process that keeps one core busy, ``--loaded 2`` beside two; then all pairs are A/A.
+``--plant 0 0 0 20`` says what the pairs of a run are slowed down by, in thousandths.
 ``--alone 10`` measures ten A/A pairs in each run and no other settings, of one convolution, which is set up in no time:
 many pairs in little time (150 s a run).
 
@@ -143,28 +144,42 @@ def table(runs: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _planted(options: argparse.Namespace) -> tuple[int, ...]:
+    """What the pairs of a run are slowed down by, in thousandths."""
+    if options.plant is not None:
+        return tuple(options.plant)
+    if options.alone is not None:
+        return (0,) * options.alone
+    return LOADED_PAIRS if options.loaded else QUIET_PAIRS
+
+
+def _permilles(run: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(one["permille"]) for one in run["pairs"])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is missing, then print the table; returns the exit status."""
     parser = argparse.ArgumentParser(prog="suites.experiments.pairs", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="where runs.jsonl is kept")
     parser.add_argument("--runs", type=int, default=20, help="runs there should be of this kind (20)")
     parser.add_argument("--loaded", type=int, nargs="?", const=1, default=0, metavar="N", help="busy processes beside")
+    parser.add_argument("--plant", type=int, nargs="+", choices=(0, 10, 20, 30), metavar="N", help="thousandths a pair")
     parser.add_argument("--alone", type=int, metavar="N", help="so many A/A pairs a run, and no other settings")
     parser.add_argument("--table", action="store_true", help="only print what there is")
     options = parser.parse_args(arguments)
     journal = options.folder / "runs.jsonl"
     options.folder.mkdir(parents=True, exist_ok=True)
     runs = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
-    kind = [run for run in runs if run.get("load", 0) == options.loaded]
+    permilles = _planted(options)
+    kind = [run for run in runs if run.get("load", 0) == options.loaded and _permilles(run) == permilles]
     presence = Presence(["cpu"])
     try:
         if not options.table and options.alone is None and len(kind) < options.runs:
             bench.prepare(cases(bench.Options())[:1], bench.Plan())
         for seed in range(len(kind), 0 if options.table else options.runs):
-            permilles = LOADED_PAIRS if options.loaded else QUIET_PAIRS
             plan = bench.Plan(seed=seed)
             if options.alone is not None:
-                permilles, plan = (0,) * options.alone, bench.Plan(seed=seed, warm_up_s=0.3, budget_s=150.0)
+                plan = bench.Plan(seed=seed, warm_up_s=0.3, budget_s=150.0)
             with load(options.loaded):
                 watchman = HostWatchman(presence)
                 run = measure_run(permilles, seed, plan, watchman, alone=options.alone is not None)
