@@ -146,10 +146,11 @@ def table(runs: Sequence[dict[str, Any]]) -> str:
 
 def _planted(options: argparse.Namespace) -> tuple[int, ...]:
     """What the pairs of a run are slowed down by, in thousandths."""
-    if options.plant is not None:
-        return tuple(options.plant)
+    planted: list[int] | None = options.plant
+    if planted is not None:
+        return tuple(planted)
     if options.alone is not None:
-        return (0,) * options.alone
+        return (0,) * int(options.alone)
     return LOADED_PAIRS if options.loaded else QUIET_PAIRS
 
 
