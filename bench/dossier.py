@@ -150,6 +150,7 @@ class GroupBook:
         self.plan = plan
         self.dossiers = [Dossier(case, index) for index, case in enumerate(cases)]
         self.rounds = plan.rounds or WANTED_ROUNDS
+        self.waves = plan.waves  # that there will be: fewer where the budget has no room for more
         self.hire_s = 0.0  # what bringing up the workers of a wave took
         self.waves_done = 0
         self.looked = 0  # so many waves were done at the latest look
@@ -189,8 +190,8 @@ class GroupBook:
     def note(self, entry: GroupEntry) -> None:
         """Take note of an entry of this group."""
         match entry:
-            case RoundsSet(rounds=rounds, strides=strides):
-                self.rounds = rounds
+            case RoundsSet(rounds=rounds, strides=strides, waves=waves):
+                self.rounds, self.waves = rounds, waves or self.waves
                 for dossier, stride in zip(self.dossiers, strides, strict=True):
                     dossier.stride = stride
             case WaveDone():

@@ -84,6 +84,7 @@ class RoundsSet(msgspec.Struct, tag=True, frozen=True):
     wave: int
     rounds: int
     strides: list[int]  # of each case of the group: it takes part in every so many-th round
+    waves: int | None = None  # that the group will have; None: those of the plan, in journals that name none
 
 
 class Measured(msgspec.Struct, tag=True, frozen=True):

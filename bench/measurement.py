@@ -123,7 +123,7 @@ class GroupMeasurement:
         return self.book.skips
 
     def run(self) -> None:
-        """Measure the waves of the plan that are not measured yet.
+        """Measure the waves that are not measured yet: those of the plan, or as many as the budget has room for.
 
         Raises:
             KeyboardInterrupt: the user interrupted; what was measured stands, marked INTERRUPTED.
@@ -133,25 +133,26 @@ class GroupMeasurement:
         self._meter.start()
         try:
             self._look(wave - 1)  # an earlier sitting may have been broken off before it
-            for wave in range(self._first_wave, self._plan.waves):
-                if not book.is_open:
-                    break
+            self._progress.waves_set(book.waves)
+            wave = self._first_wave
+            while wave < book.waves and book.is_open:
                 self._run_wave(wave)
                 self._look(wave)
+                wave += 1
         except MeasurementError as error:  # no crew could be hired: nobody's case can go on
             for dossier in book.staff:
                 self._tell(Failed(dossier.index, Failure("start", str(error), "", wave)))
         except (KeyboardInterrupt, OutOfTimeError) as error:
             kind = CaveatKind.OUT_OF_TIME if isinstance(error, OutOfTimeError) else CaveatKind.INTERRUPTED
             for dossier in book.staff:
-                self._doubt(dossier, wave, kind, waves=wave, planned=self._plan.waves)
+                self._doubt(dossier, wave, kind, waves=wave, planned=book.waves)
             raise
         finally:
             self._stop()
 
     def _stop(self) -> None:
         """The end of the group, or of this sitting, which may not be its end."""
-        whole = self.book.waves_done >= self._plan.waves or not self.book.is_open
+        whole = self.book.waves_done >= self.book.waves or not self.book.is_open
         self._tell(GroupEnded(whole, self._meter.stop()))
 
     def _tell(self, entry: GroupEntry) -> None:
@@ -327,10 +328,14 @@ class GroupMeasurement:
         return str(folder)
 
     def _set_rounds(self, wave: int, hire_s: float) -> None:
-        """Fit the rounds into the budget, and say of each row if they are few."""
+        """Fit waves and rounds into the budget, and say of each row if they are few."""
         if wave > 1:
             return
         self._tell(pace(self.book, wave, hire_s, cold=wave == self._first_wave, energy=self._meter.measures))
+        waves, planned = self.book.waves, self._plan.waves
+        self._progress.waves_set(waves)
+        for dossier in self.book.staff if wave == 1 and waves < planned else ():
+            self._doubt(dossier, wave, CaveatKind.FEWER_WAVES, waves=waves, planned=planned)
         rounds, wanted = self.book.rounds, self._plan.rounds or WANTED_ROUNDS
         for dossier in self.book.staff if rounds < wanted else ():
             self._doubt(dossier, wave, CaveatKind.CUT_TO_BUDGET, rounds=rounds, planned=wanted)
@@ -406,7 +411,7 @@ class GroupMeasurement:
 
     def _look(self, wave: int) -> None:
         """At a look: cases whose ratio is precise and clear are done. The baseline and its copies never are."""
-        if not is_look(self._plan, wave + 1) or self.book.looked == wave + 1:
+        if not is_look(self.book.waves, wave + 1) or self.book.looked == wave + 1:
             return
         baseline, *others = self.book.dossiers
         staff = [dossier for dossier in others if dossier.active and not dossier.case.copy]

@@ -60,7 +60,9 @@ class _Option(NamedTuple):
 
 _PLAN_OPTIONS: Mapping[str, _Option] = {
     "waves": _Option(
-        option_values.count, "a whole number from 1, like 6", "fresh worker processes per case (default 6)"
+        option_values.count,
+        "a whole number from 1, like 6",
+        "fresh worker processes per case (default 6; 4 or 5 where setting up takes too long)",
     ),
     "rounds": _Option(
         option_values.count,
@@ -70,7 +72,7 @@ _PLAN_OPTIONS: Mapping[str, _Option] = {
     "budget": _Option(
         option_values.seconds,
         "a positive number of seconds, like 150",
-        "seconds per group (default 60, and 10 for each of its cases)",
+        "seconds per group (default 45, and 9 for each of its cases)",
     ),
     "precision": _Option(
         option_values.fraction, "a fraction, like 1% or 0.01", "half-width wanted of a ratio's interval (default 1%%)"
@@ -224,7 +226,8 @@ def read_options(config: pytest.Config) -> Options:
 def _plan(values: dict[str, Any], rest: dict[str, Any]) -> Plan:
     """The plan of these values, or of the run that is to be resumed, whose self-check is then repeated too."""
     if "resume" not in rest:
-        return Plan(**{"seed": random.SystemRandom().randrange(2**31), **values})
+        insisted = {"fewest_waves": values["waves"]} if "waves" in values else {}
+        return Plan(**{"seed": random.SystemRandom().randrange(2**31), **insisted, **values})
     from bench.resuming import planned
 
     plan, opened = planned(rest["resume"], values)

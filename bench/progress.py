@@ -48,7 +48,7 @@ class _Shown:
     def __init__(self, display: Display, title: str, cases: int, plan: Plan) -> None:
         self._display = display
         self._cases = cases
-        self._plan = plan
+        self._waves = plan.waves
         self._begin = time.monotonic()
         self._wave = 0
         self._enrolled = 0
@@ -59,18 +59,21 @@ class _Shown:
         self._wave = wave
         self._update(wave, 0.5 * (self._enrolled - 1) / self._cases, f"setting up {case}")
 
+    def waves_set(self, waves: int) -> None:
+        self._waves = waves
+
     def round_done(self, wave: int, round_: int, rounds: int) -> None:
         self._update(wave, 0.5 + 0.5 * (round_ + 1) / rounds, f"round {round_ + 1}/{rounds}")
 
     def _update(self, wave: int, of_wave: float, words: str) -> None:
-        done = (wave + of_wave) / self._plan.waves
+        done = (wave + of_wave) / self._waves
         left = ""
         if done >= _LEAST_DONE:  # before, the cold set-up of the first wave would be taken for the pace
             left = f", about {_minutes((time.monotonic() - self._begin) * (1 - done) / done)} left"
         self._display.update(
             self._task,
             completed=done,
-            description=f"wave {wave + 1}/{self._plan.waves}, {words}{left}",
+            description=f"wave {wave + 1}/{self._waves}, {words}{left}",
             refresh=True,
         )
 

@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _said(told: History, folder: Path, damage: str | None) -> Iterator[str]:
-    waves = sum(group.plan.waves for group in told.groups)
+    waves = sum(group.book.waves for group in told.groups)
     yield f"{told.opened.id}: {told.kept_waves} of {waves} waves finished, of the groups that were begun"
     if damage is not None:
         yield f"of the journal, {damage}"

@@ -181,5 +181,5 @@ def _interrupted(trial: Trial, book: GroupBook) -> Trial:
     ended = trial.case not in {dossier.case for dossier in book.staff}
     if ended or {CaveatKind.INTERRUPTED, CaveatKind.OUT_OF_TIME} & {caveat.kind for caveat in trial.caveats}:
         return trial
-    caveat = Caveat.of(CaveatKind.INTERRUPTED, waves=book.waves_done, planned=book.plan.waves)
+    caveat = Caveat.of(CaveatKind.INTERRUPTED, waves=book.waves_done, planned=book.waves)
     return replace(trial, caveats=(*trial.caveats, caveat))

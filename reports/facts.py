@@ -51,7 +51,11 @@ def method_table(plan: Plan, *, checked: bool = True) -> Table:
     return _facts(
         "How it was measured",
         (
-            ("waves", str(plan.waves), "fresh processes for every case; the unit of evidence"),
+            (
+                "waves",
+                str(plan.waves),
+                "fresh processes for every case, the unit of evidence; rows with fewer say so",
+            ),
             ("rounds per wave", str(plan.rounds or "as time allows"), "one block of every case, in random order"),
             (
                 "block",
@@ -89,7 +93,7 @@ def method_table(plan: Plan, *, checked: bool = True) -> Table:
 def _look(plan: Plan) -> Iterator[tuple[str, str, str]]:
     level = percent(1 - LOOK_SHARE * (1 - plan.confidence))
     for waves in range(1, plan.waves):
-        if is_look(plan, waves):
+        if is_look(plan.waves, waves):
             meaning = f"a case whose {level} interval is precise and clear leaves, and keeps that interval"
             yield "look", f"after {counted(waves, 'wave')}", meaning
 

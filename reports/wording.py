@@ -85,6 +85,11 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "the time allowed ended after {rounds} of {planned} planned",
         "Allow more time (--bench-budget) or select fewer cases (-k).",
     ),
+    CaveatKind.FEWER_WAVES: Wording(
+        "fewer waves",
+        "setting up took so much of the time allowed that {waves} of {planned} planned had to do, of more rounds",
+        "Allow more time (--bench-budget), select fewer cases (-k), or insist on the waves (--bench-waves).",
+    ),
     CaveatKind.TWO_MODES: Wording(
         "two modes",
         "its waves fall into two modes, {low_s} and {high_s} per step, and one average describes neither",

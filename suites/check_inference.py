@@ -103,6 +103,9 @@ class PlainProcess:
         self.take_turn()
         self.turns_s.clear()
 
+    def waves_set(self, waves: int) -> None:
+        """Of no concern here: there is one."""
+
     def round_done(self, wave: int, round_: int, rounds: int) -> None:
         self.take_turn()
 

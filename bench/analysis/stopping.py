@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from bench.analysis.comparison import Verdict, compare, judge
-from bench.analysis.statistics import median
+from bench.analysis.statistics import median, t_quantile
 from bench.records import Case, Plan, Trial
 
 #: Fewer rounds than this in a wave give its median no robustness, whatever the budget says.
 LEAST_ROUNDS = 3
 #: Below so many the report says that the budget was short; above so many there is nothing to gain by waiting.
 WANTED_ROUNDS, MOST_ROUNDS = 10, 40
+#: Fewer waves than this are never chosen: Student's t would pay more than rounds can earn.
+_FEWEST_WAVES = 4
 #: Warm-up compares stretches that last at least so many seconds together with all those before them.
 _WINDOW_S = 0.1
 #: A case is slow when its block costs more than so many times the median block.
@@ -39,15 +42,41 @@ def is_warm(stretches_s: Sequence[float], tolerance: float) -> bool:
     return (1 - tolerance) * min(before) <= fastest <= (1 + tolerance) * max(before)
 
 
-def affordable_rounds(plan: Plan, cases: int, overhead_s: float, round_s: float) -> int:
-    """Rounds in each wave so that all waves fit the budget; set from the first wave's warm-up (the pilot).
+class Pace(NamedTuple):
+    """What the waves of a group cost, and the budget that all of them have to fit; in seconds."""
 
-    ``cases`` are those of the group, whether they are still in it or not. ``overhead_s`` is what a wave costs before
-    its first round, ``round_s`` what a round costs; in seconds.
-    """
+    budget_s: float
+    overhead_s: float  # of a wave, before its first round
+    round_s: float
+
+    def rounds(self, waves: int) -> float:
+        """How many rounds each of so many waves has time for; below zero where not even their set-up fits."""
+        return (self.budget_s / waves - self.overhead_s) / self.round_s
+
+
+def affordable_rounds(plan: Plan, waves: int, pace: Pace) -> int:
+    """Rounds in each of so many waves, so that all of them fit the budget."""
     most = plan.rounds or MOST_ROUNDS
-    for_rounds_s = plan.group_budget_s(cases) / plan.waves - overhead_s
-    return max(min(LEAST_ROUNDS, most), min(most, int(for_rounds_s / round_s)))
+    return max(min(LEAST_ROUNDS, most), min(most, int(pace.rounds(waves))))
+
+
+def affordable_waves(plan: Plan, pace: Pace) -> int:
+    """The waves of the plan, or fewer where setting up leaves them few rounds: as many as narrow the intervals most.
+
+    The half-width of Student's interval over ``w`` waves of ``r`` rounds goes with ``t(w - 1) / sqrt(w r)``, if rounds
+    are independent; their medians fare worse than that with few rounds. It is a matter of times alone: no ratio has
+    a say in it.
+    """
+    fewest = plan.fewest_waves or _FEWEST_WAVES
+    wanted = min(WANTED_ROUNDS, plan.rounds or WANTED_ROUNDS)
+    if fewest >= plan.waves or pace.rounds(plan.waves) >= wanted:
+        return plan.waves
+
+    def width(waves: int) -> float:
+        rounds = min(pace.rounds(waves), plan.rounds or MOST_ROUNDS)
+        return t_quantile(waves - 1, plan.confidence) / math.sqrt(waves * rounds) if rounds > 0 else math.inf
+
+    return min(range(max(2, fewest), plan.waves + 1), key=width)
 
 
 def strides(blocks_s: Sequence[float]) -> tuple[int, ...]:
@@ -60,9 +89,9 @@ def strides(blocks_s: Sequence[float]) -> tuple[int, ...]:
     return (1, *(max(1, math.ceil(block_s / (_SLOW * typical_s))) for block_s in blocks_s[1:]))
 
 
-def is_look(plan: Plan, waves_done: int) -> bool:
-    """Whether cases may leave after so many waves: once, half-way, and only if that leaves three waves to judge by."""
-    return waves_done == max(3, plan.waves // 2) and waves_done < plan.waves
+def is_look(waves: int, waves_done: int) -> bool:
+    """Whether cases may leave after so many of the waves: once, half-way, and with three waves to judge by."""
+    return waves_done == max(3, waves // 2) and waves_done < waves
 
 
 def may_leave(trials: Sequence[Trial], plan: Plan) -> frozenset[Case]:

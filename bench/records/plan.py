@@ -28,7 +28,7 @@ class Plan:
 
     ::
 
-        wave    fresh processes for all cases of a group            waves
+        wave    fresh processes for all cases of a group            waves, or fewer where setting up eats the budget
         round   one block of every case, in random order            rounds (per wave), set once from the first wave
         block   resume | dropped steps | samples >= block_s | seal
         sample  n steps back to back, >= sample_s, one timestamp pair
@@ -39,6 +39,7 @@ class Plan:
     """
 
     waves: int = 6
+    fewest_waves: int | None = None  # of these at least, where the budget is short; None: four
     rounds: int | None = None  # in a wave, at most; None: as many as the budget affords
     budget_s: float | None = None  # measuring time of a group, set-up of the first wave apart; None: by its cases
     block_s: float = 0.02  # on a CPU; a CUDA block lasts at least cuda_block_s
@@ -73,7 +74,7 @@ class Plan:
         if self.start not in WORKER_STARTS:
             msg = f"workers cannot be started by {self.start!r}; choose one of {', '.join(WORKER_STARTS)}"
             raise UsageError(msg)
-        for name in ("waves", "rounds", "latency_steps"):
+        for name in ("waves", "fewest_waves", "rounds", "latency_steps"):
             count = getattr(self, name)
             if count is not None and count < 1:
                 msg = f"{name} must be at least 1, not {count}"

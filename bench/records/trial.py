@@ -90,6 +90,7 @@ class CaveatKind(enum.Enum):
     BUSY_HOST = "busy_host"  # figures: waves, named, others, stolen: the most in any, in cores; cores
     ANOTHER_RUN = "another_run"  # figures: runs
     CUT_TO_BUDGET = "cut_to_budget"  # figures: rounds, planned
+    FEWER_WAVES = "fewer_waves"  # figures: waves, planned
     TWO_MODES = "two_modes"  # figures: low_s, high_s
     # Of the results; check is a CheckKind's value.
     WRONG_RESULT = "wrong_result"  # figures: check, found (or "none"), allowed, against, n, items

@@ -78,7 +78,7 @@ def outcome_of(evidence: Array, rule: Rule = RULE) -> Outcome:
     waves = evidence.shape[1]
     middle, half = _interval(evidence, 1 - _PLAN.confidence)
     left = numpy.zeros(len(evidence), dtype=bool)
-    look = next((n for n in range(1, waves) if bench.is_look(bench.Plan(waves=waves), n)), None)
+    look = next((n for n in range(1, waves) if bench.is_look(waves, n)), None)
     if look is not None and rule.share:
         early, early_half = _interval(evidence[:, :look], rule.share * (1 - _PLAN.confidence))
         left = early_half <= numpy.maximum(_PLAN.precision, abs(early) / 10)
@@ -102,7 +102,7 @@ def measured(times: Times, run: int) -> tuple[float, float, bool]:
     baseline, case = (_trial(seconds[run], threads) for threads, seconds in enumerate(times))
     left = False
     for done in range(1, waves):
-        if bench.is_look(plan, done):
+        if bench.is_look(waves, done):
             seen = [_trial(seconds[run, :done], threads) for threads, seconds in enumerate(times)]
             left = bool(bench.may_leave(seen, plan))
             case = seen[1] if left else case

@@ -56,16 +56,16 @@ def measure_run(
     with tempfile.TemporaryDirectory() as caches:
         measurement = bench.GroupMeasurement(group, plan, Path(caches), watchman=watchman)
         measurement.run()
-    trials = {trial.case: trial for trial in measurement.trials}
+    trials, waves = {trial.case: trial for trial in measurement.trials}, measurement.book.waves
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seed": seed,
         "duration_s": round(time.monotonic() - begin, 1),
-        "waves": plan.waves,
-        "rounds": [len({s.round for s in trials[group[0]].samples if s.wave == wave}) for wave in range(plan.waves)],
+        "waves": waves,
+        "rounds": [len({s.round for s in trials[group[0]].samples if s.wave == wave}) for wave in range(waves)],
         "cases": len(group),
         "shared": sorted({c.kind.value for c in trials[group[0]].caveats} & {"busy_host"}),
-        "pairs": [_outcome(trials, *both, plan.waves) for both in pairs],
+        "pairs": [_outcome(trials, *both, waves) for both in pairs],
     }
 
 

@@ -64,7 +64,8 @@ def _stored(journal: Path) -> list[dict[str, Any]]:
 def _plan(task: Task, seed: int) -> bench.Plan:
     """A precision of 0 keeps all cases to the end, so that all runs have equally much evidence."""
     waves, budget = (option.partition("=")[2] for option in plan_options(task.pace, _WAVES, _BUDGET_S))
-    return bench.Plan(waves=int(waves), budget_s=float(budget), seed=seed, precision=0.0, power="off")
+    count = int(waves)
+    return bench.Plan(count, fewest_waves=count, budget_s=float(budget), seed=seed, precision=0.0, power="off")
 
 
 def group(device: str, data: str) -> tuple[bench.Case, ...]:

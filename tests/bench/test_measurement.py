@@ -10,7 +10,7 @@ import pytest
 from bench import Case, Check, CheckKind, Plan, Proof, UnavailableError, UsageError, Variant, Workload
 from bench.analysis import judge_checks
 from bench.analysis.correctness import is_right
-from bench.analysis.stopping import affordable_rounds
+from bench.analysis.stopping import Pace, affordable_rounds, affordable_waves
 from bench.errors import MeasurementError
 from bench.measurement import GroupMeasurement
 from bench.records import CaveatKind, SampleKind, Trial
@@ -261,7 +261,7 @@ def test_those_who_stay_after_the_look_get_the_time_of_those_who_left(tmp_path: 
         NAMES[1]: Script(step_s=lambda wave, _: 0.02 * (1 + 0.05 * (-1) ** wave)),
         NAMES[2]: Script(step_s=0.1),
     }
-    measurement, _ = _measure(scripts, Plan(waves=6, budget_s=30.0), tmp_path)
+    measurement, _ = _measure(scripts, Plan(waves=6, fewest_waves=6, budget_s=30.0), tmp_path)
     baseline = measurement.trials[0]
     rounds = [len({sample.round for sample in baseline.samples if sample.wave == wave}) for wave in range(6)]
     assert rounds[1] == rounds[2] < rounds[3] == rounds[4] == rounds[5]
@@ -283,7 +283,55 @@ def test_rounds_are_cut_to_what_the_budget_affords_and_the_rows_say_so(tmp_path:
 def test_the_affordable_rounds_are_simple_arithmetic(
     budget_s: float, overhead_s: float, round_s: float, rounds: int
 ) -> None:
-    assert affordable_rounds(Plan(waves=6, rounds=10, budget_s=budget_s), 6, overhead_s, round_s) == rounds
+    assert affordable_rounds(Plan(rounds=10), 6, Pace(budget_s, overhead_s, round_s)) == rounds
+
+
+@pytest.mark.parametrize(
+    ("pace", "waves"),
+    [
+        (Pace(120.0, 5.0, 1.0), 6),  # 15 rounds
+        (Pace(90.0, 5.0, 1.0), 6),  # 10
+        (Pace(84.0, 5.0, 1.0), 6),  # 9 rounds, or 12 in five waves: t(4) costs as much as they earn
+        (Pace(72.0, 8.0, 1.0), 5),  # 4 rounds, 6.4 in five waves, or 10
+        (Pace(324.0, 50.0, 1.6), 4),  # 2.5 rounds, 9.3 in five waves, or 19
+        (Pace(60.0, 60.0, 1.0), 4),  # none at all, so the less the better
+    ],
+)
+def test_there_are_fewer_waves_where_setting_up_leaves_them_no_rounds(pace: Pace, waves: int) -> None:
+    assert affordable_waves(Plan(), pace) == waves
+    assert affordable_waves(Plan(fewest_waves=6), pace) == 6
+    assert affordable_waves(Plan(waves=3), pace) == 3
+
+
+def test_waves_that_have_the_rounds_of_the_plan_are_enough() -> None:
+    assert affordable_waves(Plan(rounds=3), Pace(60.0, 7.0, 1.0)) == 6
+    assert affordable_waves(Plan(rounds=4), Pace(60.0, 7.0, 1.0)) == 6
+    assert affordable_waves(Plan(rounds=4), Pace(60.0, 8.0, 1.0)) == 5
+
+
+#: Two seconds of set-up for steps of 20 ms; from wave to wave they differ too much for any case to leave.
+SLOW_TO_BUILD = {
+    name: Script(step_s=lambda wave, _, by=by: 0.02 * (1 + by * (-1) ** wave), build_s=2.0)
+    for name, by in zip(NAMES, (0.0, 0.05, -0.05), strict=True)
+}
+
+
+def test_a_group_whose_set_up_eats_its_budget_has_fewer_waves_and_says_so(tmp_path: Path) -> None:
+    measurement, scene = _measure(SLOW_TO_BUILD, Plan(budget_s=44.0), tmp_path)
+    assert len([event for event in scene.events("crew") if event.startswith("hire")]) == 4
+    for trial in measurement.trials:
+        rounds = [len({s.round for s in trial.samples if s.wave == wave}) for wave in range(6)]
+        assert rounds[4:] == [0, 0]
+        assert min(rounds[:4]) >= 10
+        (caveat,) = (caveat for caveat in trial.caveats if caveat.kind is CaveatKind.FEWER_WAVES)
+        assert dict(caveat.figures) == {"waves": 4, "planned": 6}
+    assert measurement.book.done
+
+
+def test_waves_that_the_user_insists_on_are_measured_whatever_the_budget(tmp_path: Path) -> None:
+    measurement, _ = _measure(SLOW_TO_BUILD, Plan(waves=6, fewest_waves=6, budget_s=44.0), tmp_path)
+    assert {sample.wave for sample in measurement.trials[0].samples} == set(range(6))
+    assert not any(caveat.kind is CaveatKind.FEWER_WAVES for caveat in measurement.trials[0].caveats)
 
 
 @pytest.mark.parametrize(("cases", "budget_s"), [(2, 63), (6, 99), (12, 153)])

@@ -25,6 +25,15 @@ class RecordedDisplay:
         self.told.append((completed, description))
 
 
+def test_the_number_of_waves_may_shrink_on_the_way() -> None:
+    display = RecordedDisplay()
+    progress = _Shown(display, "inference on cpu", 2, Plan(waves=6))  # type: ignore[arg-type]
+    progress.waves_set(4)
+    progress.round_done(3, 2, 3)
+    assert display.told[-1][0] == 1.0
+    assert "wave 4/4" in display.told[-1][1]
+
+
 def test_a_pipe_and_a_quiet_session_get_silence() -> None:
     with shown("inference on cpu", 2, Plan(), quiet=False) as progress:
         assert isinstance(progress, Silence)  # pytest's capture is no terminal

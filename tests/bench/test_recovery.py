@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from bench import Case, Plan, UnavailableError, Variant
 from bench.dossier import GroupBook
@@ -20,6 +21,7 @@ from bench.entries import (
     Measured,
     Opened,
     Resumed,
+    RoundsSet,
     WaveDone,
 )
 from bench.errors import StorageError
@@ -117,6 +119,22 @@ def test_what_is_kept_and_what_is_measured_again_is_told_by_finished_waves(whole
     assert fresh == {3, 4, 5}
     (sitting,) = history(told).run().sittings
     assert (sitting.group, sitting.wave) == (A.name, 3)
+
+
+def test_a_run_of_fewer_waves_is_gone_on_with_to_the_last_of_those(whole: list[Entry], tmp_path: Path) -> None:
+    fewer = [replace_struct(entry, waves=4) if isinstance(entry, RoundsSet) else entry for entry in whole]
+    third = [index for index, entry in enumerate(fewer) if isinstance(entry, WaveDone)][2]
+    told = _resumed(fewer[: third + 1], tmp_path)
+    assert {entry.samples[0].wave for entry in told[third + 1 :] if isinstance(entry, Measured)} == {3}
+    assert history(told).groups[0].whole
+    assert not any(
+        caveat.kind is CaveatKind.INTERRUPTED for trial in history(told).run().trials for caveat in trial.caveats
+    )
+
+
+def test_a_journal_that_names_no_number_of_waves_means_those_of_the_plan(whole: list[Entry]) -> None:
+    unnamed = [replace_struct(entry, waves=None) if isinstance(entry, RoundsSet) else entry for entry in whole]
+    assert history(unnamed).groups[0].book.waves == PLAN.waves
 
 
 def test_the_first_wave_of_a_further_sitting_has_empty_caches_and_says_so(whole: list[Entry], tmp_path: Path) -> None:

@@ -34,8 +34,7 @@ def _leaves(*trials: Trial) -> list[bool]:
 
 @pytest.mark.parametrize(("waves", "looks"), [(3, []), (4, [3]), (6, [3]), (10, [5]), (1, [])])
 def test_there_is_one_look_half_way_if_three_waves_can_judge(waves: int, looks: list[int]) -> None:
-    plan = Plan(waves=waves)
-    assert [done for done in range(1, waves + 1) if is_look(plan, done)] == looks
+    assert [done for done in range(1, waves + 1) if is_look(waves, done)] == looks
 
 
 def test_a_clear_and_precise_case_leaves() -> None:
