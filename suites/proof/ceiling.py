@@ -33,6 +33,8 @@ _SIZES = {"cuda": (2048, 4096, 8192, 16384), "cpu": (1024, 2048)}
 _CONVOLVED = {"cuda": (64, 256, 56), "cpu": (8, 128, 32)}
 _COPIED_BYTES = {"cuda": 2**30, "cpu": 2**28}
 _LOOP_S, _LOOPS = 0.1, 25
+#: But no more of them after so long: without arithmetic of its own for bf16, a CPU takes seconds for one product.
+_LONGEST_S = 5.0
 #: Batch normalisation cannot train on a single value.
 _COUNTED_IMAGES = 2
 
@@ -176,10 +178,20 @@ def measure_products(task: Task) -> dict[str, dict[str, float | None]]:
         for place in places:
             attrgetter(place)(torch.backends).fp32_precision = "tf32" if name == "tf32" else "ieee"
         found[name] = {
-            **{str(size): _speed(product_flops(size), _product, (size, kind), task) for size in sizes},
+            **_square_speeds(sizes, kind, task),
             "a convolution": _speed(convolution_flops(*convolved), _convolution, (*convolved, kind), task),
         }
         print(name, found[name], flush=True)
+    return found
+
+
+def _square_speeds(sizes: Sequence[int], kind: Any, task: Task) -> dict[str, float | None]:
+    """Size -> operations a second, ascending; None for a size whose single product would take too long."""
+    found: dict[str, float | None] = {}
+    for size in sizes:
+        best = _value(largest(found))
+        too_long = best is not None and product_flops(size) / best > _LONGEST_S
+        found[str(size)] = None if too_long else _speed(product_flops(size), _product, (size, kind), task)
     return found
 
 
@@ -230,9 +242,14 @@ def _seconds_of(step: Callable[[], object], task: Task) -> float:
             torch.cuda.synchronize(task.device)
         return (time.perf_counter() - begin) / steps
 
-    loop(2)
-    steps = max(1, round(task.seconds(_LOOP_S) / loop(2)))
-    return min(loop(steps) for _ in range(_LOOPS))
+    loop(1)
+    begin, best = time.perf_counter(), loop(1)
+    steps = max(1, round(task.seconds(_LOOP_S) / best))
+    for _ in range(_LOOPS):
+        if time.perf_counter() - begin >= task.seconds(_LONGEST_S):
+            break
+        best = min(best, loop(steps))
+    return best
 
 
 def count_flops(model: str | None, shape: str, classes: int, training: bool) -> float:

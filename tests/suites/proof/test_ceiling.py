@@ -96,6 +96,20 @@ def test_time_is_spent_on_products_on_others_or_idle():
     assert set(ceiling.where_spent(None).values()) == {None}
 
 
+@pytest.mark.parametrize(("speed", "measured"), [(2e9, [256, 512, 1024]), (1e8, [256, 512]), (1e5, [256])])
+def test_sizes_of_which_one_product_would_take_too_long_are_left_out(monkeypatch, speed, measured):
+    asked = []
+
+    def found(flops, make, what, task):
+        asked.append(what[0])
+        return speed
+
+    monkeypatch.setattr(ceiling, "_speed", found)
+    told = ceiling._square_speeds((256, 512, 1024), None, None)
+    assert asked == measured
+    assert {int(size) for size, one in told.items() if one is None} == {256, 512, 1024} - set(measured)
+
+
 def test_pytorch_counts_what_a_hand_does():
     """Tiny: see tests/suites/models.py; three channels to four by 3x3, then a linear layer."""
     inference = ceiling.count_flops("tests.suites.models:Tiny", "3x8x8", 10, training=False)
