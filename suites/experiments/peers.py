@@ -7,6 +7,8 @@ measures both as a group, and its time includes the set-up of all waves, while t
 A peer's rule for "different": pytest-benchmark's ``--benchmark-compare-fail=median:1%``; of torch.utils.benchmark,
 that the interquartile ranges do not overlap. Joulemark's is its verdict at the default band of 1 %.
 
+``--plant 0 30`` says which slowdowns are tried, in thousandths.
+
 Each comparison is a line in ``FOLDER/peers.jsonl``; started again, the script goes on. ``--table`` prints what there
 is, ``--overhead`` the cost of timing a step.
 """
@@ -180,9 +182,11 @@ def _row(tool: str, permille: int, chosen: Sequence[dict[str, Any]]) -> str:
     return f"| {tool} | {planted} | {len(chosen)} | {hits} | {low:.0%} to {high:.0%} | {spread:.2%} | {mean:+.2%} |"
 
 
-def _missing(lines: Sequence[dict[str, Any]], repetitions: int) -> Iterator[tuple[int, int, str]]:
+def _missing(
+    lines: Sequence[dict[str, Any]], repetitions: int, permilles: Sequence[int]
+) -> Iterator[tuple[int, int, str]]:
     done = {(line["repetition"], line["permille"], line["tool"]) for line in lines}
-    wanted = ((number, permille, tool) for number in range(repetitions) for permille in PERMILLES for tool in TOOLS)
+    wanted = ((number, permille, tool) for number in range(repetitions) for permille in permilles for tool in TOOLS)
     return (each for each in wanted if each not in done)
 
 
@@ -192,6 +196,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="where peers.jsonl is kept")
     parser.add_argument(
         "--repetitions", type=int, default=20, help="comparisons for each tool and planted slowdown (20)"
+    )
+    parser.add_argument(
+        "--plant", type=int, nargs="+", choices=PERMILLES, default=PERMILLES, metavar="N", help="thousandths (all)"
     )
     parser.add_argument("--seconds", type=float, default=90.0, help="time for each comparison (90)")
     parser.add_argument("--table", action="store_true", help="only print what there is")
@@ -210,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
     if not options.table:
         bench.prepare(cases(bench.Options())[:1], bench.Plan())
-        for number, permille, tool in list(_missing(lines, options.repetitions)):
+        for number, permille, tool in list(_missing(lines, options.repetitions, options.plant)):
             outcome = TOOLS[tool](permille, options.seconds, number)
             line = {"repetition": number, "permille": permille, "tool": tool, **outcome._asdict()}
             lines.append({**line, "seconds": options.seconds, "finished": round(time.time())})
