@@ -21,15 +21,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from statistics import median
-from typing import NamedTuple
 
 import msgspec
 
 from bench import profiling
 from bench.analysis.quality import is_disturbed
-from bench.analysis.stopping import WANTED_ROUNDS, is_look, is_warm, may_leave
+from bench.analysis.stopping import WANTED_ROUNDS, is_look, may_leave
 from bench.dossier import Dossier, GroupBook
 from bench.entries import (
     Anchor,
@@ -55,20 +54,12 @@ from bench.records.power import HostLoad, PowerLog
 from bench.records.trial import kind_of
 from bench.shaping import shape_block, shape_energy_block, shape_latency_block
 from bench.surroundings import Nobody, OutOfTimeError, Progress, Silence, Surroundings, Watchman
+from bench.warming import warm_up
 from bench.workers.crew import Worker, hire
 from bench.workers.messages import Block, Build, Built, Finish, Finished, Inspected, Sealed
 
 _FINISH_LIMIT_S = 10.0
 _MOST_NAMED = 6
-#: A shorter stretch of the warm-up is no witness: steps are doubled until it is as long.
-_STRETCH_S = 0.025
-
-
-class _WarmUp(NamedTuple):
-    length_s: float
-    steps: int
-    agreed: bool
-    step_s: float  # what a step takes now
 
 
 class GroupMeasurement:
@@ -256,16 +247,16 @@ class GroupMeasurement:
         worker.freeze()
         start_s = built.start_s + self._surroundings.clock.shift_s
         self._meter.set_up(dossier.case.name, wave, start_s, start_s + built.build_s + built.first_step_s)
-        warm_up = self._warm_up(worker)
+        warmed = warm_up(partial(self._thawed, worker), plan, self._clock)
         shape = shape_latency_block if kind_of(dossier.case.workload) is SampleKind.LATENCY else shape_block
         life = Life(
             wave=wave,
             cold=wave == self._first_wave,
             build_s=built.build_s,
             first_step_s=built.first_step_s,
-            warm_up_s=warm_up.length_s,
-            warm_up_steps=warm_up.steps,
-            warmed=warm_up.agreed,
+            warm_up_s=warmed.length_s,
+            warm_up_steps=warmed.steps,
+            warmed=warmed.agreed,
             settings=tuple(built.settings),
         )
         self._tell(
@@ -274,8 +265,8 @@ class GroupMeasurement:
                 dossier.index,
                 life,
                 built.items,
-                dossier.block or shape(plan, dossier.case.variant.device, warm_up.step_s),
-                warm_up.step_s,
+                dossier.block or shape(plan, dossier.case.variant.device, warmed.step_s),
+                warmed.step_s,
                 self._clock() - begin,
                 built.check_s,
                 list(built.proofs),
@@ -283,28 +274,6 @@ class GroupMeasurement:
             )
         )
         self._note_platform(dossier, worker, wave, pinned=built.pinned)
-
-    def _warm_up(self, worker: Worker) -> _WarmUp:
-        """Run stretches until they become neither faster nor slower, or the plan's limit has passed.
-
-        A stretch is thawed and frozen like a block: what a step costs is learnt in the regime it is measured in, and
-        threads that the scheduler has put on one core by mistake are placed anew each time.
-        """
-        plan = self._plan
-        steps, total_steps = 1, 0
-        stretches_s: list[float] = []
-        begin = self._clock()
-        while True:
-            (reading,) = self._thawed(worker, Block(steps, 1, 0, 0.0, "warm-up")).samples
-            total_steps += steps
-            stretches_s.append(reading[1])
-            agreed = is_warm(stretches_s, plan.warm_up_tolerance)
-            length_s = self._clock() - begin
-            if agreed or length_s >= plan.warm_up_s:
-                return _WarmUp(length_s, total_steps, agreed, median(stretches_s[-3:]) / steps)
-            if reading[1] < _STRETCH_S:
-                steps *= 2
-                stretches_s.clear()  # a stretch of another length is no witness
 
     def _thawed(self, worker: Worker, block: Block) -> Sealed:
         worker.thaw()

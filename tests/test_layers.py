@@ -36,6 +36,7 @@ _WORKS = (
     "bench.skim",
     "bench.storage",
     "bench.surroundings",
+    "bench.warming",
     "bench.watching",
     "bench.workers",
 )
