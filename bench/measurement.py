@@ -3,7 +3,7 @@
 ::
 
     wave 1   hire | enrol each: build, first step, check, freeze, warm-up | round 1 | round 2 | ... | dismiss
-    wave 2   hire | ...
+    wave 2   hire | ...           the order of enrolling drawn anew, so that no case is always the first
     round    [ C ][ A ][ B ]      one block of every case, order drawn from the plan's seed
     block    thaw | dropped step | samples | freeze
     energy   idle | one long block of every case | idle        at the end of a wave, where a sensor can be read
@@ -161,7 +161,7 @@ class GroupMeasurement:
         begin = self._clock()
         # Of the wave alone, so that a wave that is measured again after a breakdown has the order it would have had.
         self._random = random.Random(f"{self._plan.seed}:{self.book.dossiers[0].case.name}:{wave}")
-        staff = self.book.staff
+        staff = self._drawn()  # which memory and whose caches a worker gets depends on how many came before it
         with closing(self._hire(len(staff), self._plan.start)) as crew:
             workers = {dossier.index: worker for dossier, worker in zip(staff, crew.workers, strict=True)}
             hire_s = self._clock() - begin

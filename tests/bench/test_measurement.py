@@ -63,6 +63,18 @@ def test_warm_up_gives_up_at_its_limit_and_says_so(tmp_path: Path) -> None:
     assert 4.0 <= life.warm_up_s < 6.0
 
 
+def test_the_order_of_setting_up_is_drawn_anew_in_each_wave(tmp_path: Path) -> None:
+    def orders(seed: int) -> list[tuple[str, ...]]:
+        _, scene = _measure({}, Plan(waves=12, rounds=1, seed=seed), tmp_path)
+        built = [name for name, event in scene.log if event == "build"]
+        return [tuple(built[start : start + 3]) for start in range(0, len(built), 3)]
+
+    drawn = orders(5)
+    assert all(sorted(order) == sorted(NAMES) for order in drawn)
+    assert {order[0] for order in drawn} == set(NAMES)
+    assert drawn == orders(5) != orders(6)
+
+
 def test_exactly_one_worker_is_awake_at_any_time(tmp_path: Path) -> None:
     _, scene = _measure({}, Plan(waves=2, rounds=5), tmp_path)
     awake: set[str] = set()
