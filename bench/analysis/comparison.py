@@ -13,18 +13,31 @@ of the median over rounds, which knows nothing of the offset between processes, 
 A case that left at the look half-way chose its own end, because its waves happened to agree: its interval is made
 at a stricter level (:data:`LOOK_SHARE`). What this is worth was simulated: ``suites/experiments/coverage.py``. The same
 is done where others took much of the cores that were used (:data:`CROWDED_SHARE`).
+
+A verdict asks for one thing more, since few waves may agree by chance, and of identical copies on a noisy machine it is
+those that are called different: no row of a table counts as steadier than its typical row (:func:`typical_spread`).
 """
 
 from __future__ import annotations
 
 import enum
 import math
+import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.estimates import block_seconds
-from bench.analysis.statistics import exponential, holm, median, sign_interval, sign_tail, t_interval, t_tail
+from bench.analysis.statistics import (
+    exponential,
+    holm,
+    median,
+    sign_interval,
+    sign_tail,
+    t_interval,
+    t_quantile,
+    t_tail,
+)
 from bench.errors import ComparisonError
 from bench.records import Case, Caveat, CaveatKind, Trial
 
@@ -38,6 +51,8 @@ LOOK_SHARE = 0.4
 CROWDED_SHARE = 0.1
 #: Cores are crowded from this share of them on, taken by other programs or a hypervisor in any wave.
 _CROWD = 0.25
+#: Fewer comparisons than this do not tell what is typical.
+_FEW = 3
 
 
 class Verdict(enum.Enum):
@@ -149,29 +164,53 @@ def judge(comparisons: Sequence[Comparison], band: float) -> tuple[Verdict, ...]
     """One verdict for each comparison of a table.
 
     FASTER and SLOWER are claims of a difference; over the table Holm's procedure keeps the chance of any false
-    one within the confidence asked for. SAME needs the whole interval inside the band.
+    one within the confidence asked for. SAME needs the whole interval inside the band. All three have to stand with
+    the table's typical spread, where a row's own is smaller.
     """
     if not comparisons:
         return ()
-    margin = math.log1p(band)
+    margin, spread = math.log1p(band), typical_spread(comparisons)
     level = (1 - comparisons[0].confidence) / 2
-    different = holm([_tail(comparison, margin) for comparison in comparisons], level)
-    return tuple(_verdict(*judged, margin) for judged in zip(comparisons, different, strict=True))
+    different = holm([_tail(comparison, margin, spread) for comparison in comparisons], level)
+    return tuple(_verdict(*judged, margin, spread) for judged in zip(comparisons, different, strict=True))
 
 
-def _tail(comparison: Comparison, margin: float) -> float:
+def typical_spread(comparisons: Sequence[Comparison]) -> float:
+    """The median of their standard deviations from wave to wave; 0 where too few rest on waves to say.
+
+    With six waves a spread is known within a factor of about two, and the few that come out far too small are those
+    that look like differences. What is really steadier than the rest pays for that with a later verdict.
+
+    Source: Tusher, Tibshirani & Chu 2001, PNAS 98, whose statistic has a typical deviation added for the same reason.
+    """
+    spreads = [statistics.stdev(one.evidence) for one in comparisons if one.over_waves]
+    return median(spreads) if len(spreads) >= _FEW else 0.0
+
+
+def _tail(comparison: Comparison, margin: float, spread: float) -> float:
     """How surprising the evidence is if the difference does not matter; more is asked of a case that left."""
-    tail = (t_tail if comparison.over_waves else sign_tail)(comparison.evidence, margin)
+    evidence = comparison.evidence
+    tail = t_tail(evidence, margin, spread) if comparison.over_waves else sign_tail(evidence, margin)
     return min(1.0, tail / comparison.share)
 
 
-def _verdict(comparison: Comparison, different: bool, margin: float) -> Verdict:
+def _verdict(comparison: Comparison, different: bool, margin: float, spread: float) -> Verdict:
     if different:
         return Verdict.FASTER if comparison.speedup > 1 else Verdict.SLOWER
     if comparison.low is None or comparison.high is None:
         return Verdict.UNSURE
     inside = -margin <= math.log(comparison.low) and math.log(comparison.high) <= margin
-    return Verdict.SAME if inside else Verdict.UNSURE
+    typical = abs(math.log(comparison.speedup)) + _half_width(comparison, spread) <= margin
+    return Verdict.SAME if inside and typical else Verdict.UNSURE
+
+
+def _half_width(comparison: Comparison, spread: float) -> float:
+    """What half its interval would be if its waves spread so much; of a single wave nothing is known."""
+    if not comparison.over_waves:
+        return 0.0
+    waves = len(comparison.evidence)
+    missing = comparison.share * (1 - comparison.confidence)
+    return t_quantile(waves - 1, 1 - missing) * spread / math.sqrt(waves)
 
 
 def ended_before(trial: Trial, baseline: Trial) -> bool:

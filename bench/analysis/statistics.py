@@ -177,15 +177,16 @@ def welch(ours: Sequence[float], theirs: Sequence[float]) -> Welch | None:
     return Welch(difference, math.sqrt(total), total**2 / scale)
 
 
-def t_tail(values: Sequence[float], margin: float) -> float:
+def t_tail(values: Sequence[float], margin: float, spread: float = 0.0) -> float:
     """One-sided p-value against "the mean lies within the margin of zero", in the direction of the mean.
 
-    Values without any spread are taken at their word: 0 beyond the margin, 1 within.
+    ``spread`` is the least standard deviation that the values are believed to have. Values without any are taken at
+    their word: 0 beyond the margin, 1 within.
     """
     if len(values) < 2:
         return 1.0
     distance = abs(statistics.fmean(values)) - margin
-    error = standard_error(values)
+    error = max(standard_error(values), spread / math.sqrt(len(values)))
     if error == 0:
         return 0.0 if distance > 0 else 1.0
     return float(_special().stdtr(len(values) - 1, -distance / error))

@@ -1,8 +1,8 @@
 """How often does the instrument cry wolf, and what does it miss? ``python -m suites.experiments.pairs FOLDER``.
 
 Each run measures the default inference group of the CPU at the default budget, and among its cases several disjoint
-pairs: identical copies (A/A), and copies of which one is slower by 1, 2 or 3 %. Each pair gives one verdict, judged
-by itself: at the default band, the 1 % pairs also with the band at 0.
+pairs: identical copies (A/A), and copies of which one is slower by 1, 2 or 3 %. Each pair gets one verdict, the one it
+would have as a row of the group's table, at the default band and with the band at 0.
 
 ``--loaded`` runs beside a process that keeps one core busy, ``--loaded 2`` beside two; then all pairs are A/A.
 ``--plant 0 0 0 20`` says what the pairs of a run are slowed down by, in thousandths.
@@ -19,7 +19,6 @@ import argparse
 import contextlib
 import datetime
 import json
-import math
 import subprocess
 import sys
 import tempfile
@@ -29,7 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import bench
-from bench.analysis.statistics import t_interval
+from bench.analysis.comparison import risk_share
+from bench.analysis.statistics import exponential, t_interval
 from bench.instruments.presence import Presence
 from bench.surroundings import Watchman
 from bench.watching import HostWatchman
@@ -65,42 +65,49 @@ def measure_run(
         "rounds": [len({s.round for s in trials[group[0]].samples if s.wave == wave}) for wave in range(waves)],
         "cases": len(group),
         "shared": sorted({c.kind.value for c in trials[group[0]].caveats} & {"busy_host"}),
-        "pairs": [_outcome(trials, *both, waves) for both in pairs],
+        "settings": [_said(trials, case, variants[0]) for case in variants[1:] if _is_whole(trials, case)],
+        "pairs": [{"permille": int(two.variant[PERMILLE]), **_said(trials, two, one)} for one, two in pairs],
     }
 
 
-def _outcome(
-    trials: dict[bench.Case, bench.Trial], first: bench.Case, second: bench.Case, waves: int
-) -> dict[str, Any]:
-    for case in (first, second):
-        failure = trials[case].failure
-        if failure is not None:
-            msg = f"{case.name} failed: {failure.reason}"
+def _is_whole(trials: dict[bench.Case, bench.Trial], case: bench.Case) -> bool:
+    """Whether this machine could run it, and it did not fail."""
+    return case in trials and trials[case].failure is None
+
+
+def _said(trials: dict[bench.Case, bench.Trial], case: bench.Case, baseline: bench.Case) -> dict[str, Any]:
+    """What the waves said of a case and its baseline."""
+    for one in (case, baseline):
+        if not _is_whole(trials, one):
+            msg = f"{one.name} failed: {trials[one].failure if one in trials else 'it was skipped'}"
             raise bench.MeasurementError(msg)
-    comparison = bench.compare(trials[second], trials[first], 0.95, at_look=_left(trials[first], waves))
+    waves = {sample.wave for trial in trials.values() for sample in trial.samples}
+    left = len({sample.wave for sample in trials[baseline].samples}) < len(waves)  # a copy, with its like
+    comparison = bench.compare(trials[case], trials[baseline], 0.95, at_look=left)
     if comparison is None:
-        msg = f"{first.name} and {second.name} share no round; give the run a larger budget"
+        msg = f"{case.name} and {baseline.name} share no round; give the run a larger budget"
         raise bench.MeasurementError(msg)
     return {
-        "permille": int(second.variant[PERMILLE]),
+        "case": str(case),
         "evidence": [round(value, 6) for value in comparison.evidence],
-        "speedup": round(comparison.speedup, 6),
-        "share": comparison.share,
+        "at_look": comparison.at_look,
+        "crowded": comparison.crowded,
     }
 
 
-def called(one: dict[str, Any], band: float, share: float) -> str:
-    """What a pair is called by itself, by what its waves said: FASTER, SLOWER or neither."""
-    interval = t_interval(one["evidence"], 1 - share * 0.05)
-    margin = math.log1p(band)
-    if interval.low is None or interval.high is None:
-        return "neither"
-    return "FASTER" if interval.low > margin else "SLOWER" if interval.high < -margin else "neither"
+def called(one: dict[str, Any], band: float, settings: Sequence[dict[str, Any]] = ()) -> bench.Verdict:
+    """The verdict on a pair as a row of a table with these settings; without any, by itself."""
+    return bench.judge([_comparison(each) for each in (one, *settings)], band)[0]
 
 
-def _left(trial: bench.Trial, waves: int) -> bool:
-    """Whether it left at the look, because its ratio to the group's baseline was clear."""
-    return len({sample.wave for sample in trial.samples}) < waves
+def _comparison(said: dict[str, Any]) -> bench.Comparison:
+    """The comparison that was made of this evidence."""
+    evidence = tuple(said["evidence"])
+    flags = {"at_look": said["at_look"], "crowded": said["crowded"]}
+    ratio = exponential(t_interval(evidence, 1 - 0.05 * risk_share(**flags)))
+    workload = bench.Workload("pair", "nowhere:build")
+    cases = [bench.Case(workload, bench.Variant.of(threads=number)) for number in (0, 1)]
+    return bench.Comparison(cases[1], cases[0], *ratio, 0.95, over_waves=len(evidence) > 1, evidence=evidence, **flags)
 
 
 @contextlib.contextmanager
@@ -124,23 +131,22 @@ def bounds(hits: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
 
 
 def table(runs: Sequence[dict[str, Any]]) -> str:
-    """Markdown: what was planted, how often it was called different, with bounds."""
-    pairs = [(run.get("load", 0), one) for run in runs for one in run["pairs"]]
+    """Markdown: what was planted, how often it was called different, with bounds; and how often by itself."""
+    found = [(run.get("load", 0), one, run["settings"]) for run in runs for one in run["pairs"]]
     lines = [
-        "| busy processes beside | planted | band | pairs | called different | 95 % bounds |",
-        "|---|---|---|---|---|---|",
+        "| busy processes beside | planted | band | pairs | called different | 95 % bounds | judged alone |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for beside in sorted({beside for beside, _ in pairs}):
-        for permille in sorted({one["permille"] for where, one in pairs if where == beside}):
-            chosen = [one for where, one in pairs if where == beside and one["permille"] == permille]
-            for band in (0.01, 0.0):
-                wanted = {"SLOWER"} if permille else {"SLOWER", "FASTER"}
-                hits = sum(called(one, band, one["share"]) in wanted for one in chosen)
-                low, high = bounds(hits, len(chosen))
-                planted = f"{permille / 10:g} %" if permille else "nothing"
-                lines.append(
-                    f"| {beside} | {planted} | {band:.0%} | {len(chosen)} | {hits} | {low:.1%} to {high:.1%} |"
-                )
+    for beside, permille in sorted({(beside, one["permille"]) for beside, one, _ in found}):
+        chosen = [(one, settings) for where, one, settings in found if (where, one["permille"]) == (beside, permille)]
+        wanted = {bench.Verdict.SLOWER} if permille else {bench.Verdict.SLOWER, bench.Verdict.FASTER}
+        planted = f"{permille / 10:g} %" if permille else "nothing"
+        for band in (0.01, 0.0):
+            hits = sum(called(one, band, settings) in wanted for one, settings in chosen)
+            alone = sum(called(one, band) in wanted for one, _ in chosen)
+            low, high = bounds(hits, len(chosen))
+            shown = f"{beside} | {planted} | {band:.0%} | {len(chosen)} | {hits} | {low:.1%} to {high:.1%} | {alone}"
+            lines.append(f"| {shown} |")
     return "\n".join(lines)
 
 

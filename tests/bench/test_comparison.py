@@ -1,15 +1,17 @@
 """Paired ratios and verdicts, on literal numbers with known answers."""
 
 import math
+import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import ComparisonError, Sample, Verdict, compare, judge, summarise
+from bench import Comparison, ComparisonError, Sample, Verdict, compare, judge, summarise
 from bench.analysis.comparison import CROWDED_SHARE, is_crowded
-from bench.analysis.statistics import t_quantile
+from bench.analysis.statistics import exponential, t_interval, t_quantile
 from bench.records import Caveat, CaveatKind, Failure, Proof, Trial
 from tests.factories import TRAINING, make_run, make_trial
 
@@ -154,3 +156,47 @@ def test_a_little_company_is_no_crowd() -> None:
     assert is_crowded([_busy(0.5)])
     assert is_crowded([Caveat.of(CaveatKind.BUSY_HOST, others=0.0, stolen=1.0, cores=4)])
     assert not is_crowded([Caveat.of(CaveatKind.BUSY_HOST), Caveat.of(CaveatKind.UNPINNED)])
+
+
+def _said(evidence: Sequence[float]) -> Comparison:
+    """A comparison whose waves said this."""
+    ratio = exponential(t_interval(evidence, 0.95))
+    return Comparison(BASELINE.case, BASELINE.case, *ratio, 0.95, over_waves=True, evidence=tuple(evidence))
+
+
+#: Four waves that happen to agree, on a machine where others differ by 6 % from wave to wave.
+LUCKY = _said([-0.037, -0.059, -0.050, -0.038])
+NOISY = [_said([x, -x, y, -y]) for x, y in ((0.05, 0.06), (0.04, 0.08), (0.07, 0.03))]
+
+
+def test_a_row_does_not_count_as_steadier_than_the_typical_row_of_its_table() -> None:
+    assert judge([LUCKY], 0.01) == (Verdict.SLOWER,)
+    assert judge([LUCKY, *NOISY], 0.01)[0] is Verdict.UNSURE
+    assert judge([LUCKY, *NOISY[:1]], 0.01)[0] is Verdict.SLOWER  # two do not tell what is typical
+
+
+def test_same_is_a_claim_too() -> None:
+    agreed = _said([0.001, -0.001, 0.002, -0.002])
+    assert judge([agreed], 0.01) == (Verdict.SAME,)
+    assert judge([agreed, *NOISY], 0.01)[0] is Verdict.UNSURE
+
+
+def test_a_row_that_is_noisier_than_the_others_is_judged_by_its_own_spread() -> None:
+    noisy, steady = _said([-0.1, -0.01, -0.06, -0.03]), [_said([0.2, 0.201, 0.202, 0.203])] * 5
+    assert judge([noisy], 0.01) == judge([noisy, *steady], 0.01)[:1] == (Verdict.UNSURE,)
+
+
+def test_large_differences_are_called_on_a_noisy_machine() -> None:
+    twice = _said([0.69, 0.75, 0.64, 0.70])
+    assert judge([twice, *NOISY], 0.01)[0] is Verdict.FASTER
+
+
+def test_of_copies_on_a_noisy_machine_fewer_are_called_different_in_a_table_than_alone() -> None:
+    chance = random.Random(3)
+    alone = together = 0
+    for _ in range(400):
+        table = [_said([chance.gauss(0, 0.06) for _ in range(4)]) for _ in range(5)]
+        alone += sum(judge([one], 0.01)[0] in (Verdict.FASTER, Verdict.SLOWER) for one in table)
+        together += sum(verdict in (Verdict.FASTER, Verdict.SLOWER) for verdict in judge(table, 0.01))
+    assert alone > 30  # of 2000
+    assert together <= 4
