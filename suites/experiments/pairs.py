@@ -76,10 +76,15 @@ def _is_whole(trials: dict[bench.Case, bench.Trial], case: bench.Case) -> bool:
 
 
 def _said(trials: dict[bench.Case, bench.Trial], case: bench.Case, baseline: bench.Case) -> dict[str, Any]:
-    """What the waves said of a case and its baseline."""
+    """What the waves said of a case and its baseline.
+
+    Raises:
+        MeasurementError: one of them failed, or they share no round.
+    """
     for one in (case, baseline):
-        if not _is_whole(trials, one):
-            msg = f"{one.name} failed: {trials[one].failure if one in trials else 'it was skipped'}"
+        failure = trials[one].failure
+        if failure is not None:
+            msg = f"{one.name} failed: {failure.reason}"
             raise bench.MeasurementError(msg)
     waves = {sample.wave for trial in trials.values() for sample in trial.samples}
     left = len({sample.wave for sample in trials[baseline].samples}) < len(waves)  # a copy, with its like
@@ -112,8 +117,8 @@ def _comparison(said: dict[str, Any]) -> bench.Comparison:
 
 @contextlib.contextmanager
 def load(processes: int) -> Iterator[None]:
-    """So many processes that keep a core busy each."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    """So many processes that keep a core busy each; strangers to this one, whose own group counts as ours."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"], process_group=0) for _ in range(processes)]
     try:
         yield
     finally:

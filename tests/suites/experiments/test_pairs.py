@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 import bench
+from bench.instruments.host import HostMeter
 from suites.experiments import pairs
 
 #: What six waves said of a pair: one that is slower by three percent, and one that is not slower at all.
@@ -99,3 +101,13 @@ def test_what_is_told_of_a_run_gives_the_verdicts_that_its_trials_give(tmp_path:
     assert run["settings"] == []
     assert run["cases"] == 7
     assert json.loads(json.dumps(run)) == run
+
+
+def test_the_load_beside_a_run_is_seen_as_that_of_others():
+    meter = HostMeter()
+    with pairs.load(1):
+        before = meter.read([])
+        time.sleep(0.5)
+        load = meter.load(before, [])
+    assert load is not None
+    assert load.others_cores > 0.3
