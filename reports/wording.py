@@ -264,7 +264,9 @@ def comparisons_said(plan: Plan) -> str:
     """How several comparisons in one table are handled."""
     return (
         "FASTER and SLOWER are claims of a difference. Holm's procedure over each table keeps the chance of any "
-        f"false one among them at {percent(1 - plan.confidence)} or less; each interval shown stands for itself."
+        f"false one among them at {percent(1 - plan.confidence)} or less. For them a row that spreads less from "
+        "wave to wave than is typical of its table counts with the mean of both variances; each interval shown "
+        "stands for itself."
     )
 
 

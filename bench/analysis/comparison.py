@@ -15,7 +15,8 @@ at a stricter level (:data:`LOOK_SHARE`). What this is worth was simulated: ``su
 is done where others took much of the cores that were used (:data:`CROWDED_SHARE`).
 
 A verdict asks for one thing more, since few waves may agree by chance, and of identical copies on a noisy machine it is
-those that are called different: no row of a table counts as steadier than its typical row (:func:`typical_spread`).
+those that are called different: a row that is steadier than is typical of its table is believed by half
+(:func:`typical_spread`).
 """
 
 from __future__ import annotations
@@ -164,44 +165,55 @@ def judge(comparisons: Sequence[Comparison], band: float) -> tuple[Verdict, ...]
     """One verdict for each comparison of a table.
 
     FASTER and SLOWER are claims of a difference; over the table Holm's procedure keeps the chance of any false
-    one within the confidence asked for. SAME needs the whole interval inside the band. All three have to stand with
-    the table's typical spread, where a row's own is smaller.
+    one within the confidence asked for. SAME needs the whole interval inside the band. For all three the variance of a
+    row that spreads less than is typical of the table is the mean of its own and the typical one.
     """
     if not comparisons:
         return ()
-    margin, spread = math.log1p(band), typical_spread(comparisons)
+    margin, typical = math.log1p(band), typical_spread(comparisons)
     level = (1 - comparisons[0].confidence) / 2
-    different = holm([_tail(comparison, margin, spread) for comparison in comparisons], level)
-    return tuple(_verdict(*judged, margin, spread) for judged in zip(comparisons, different, strict=True))
+    spreads = [_believed_spread(comparison, typical) for comparison in comparisons]
+    different = holm([_tail(*one, margin) for one in zip(comparisons, spreads, strict=True)], level)
+    return tuple(_verdict(*one, margin) for one in zip(comparisons, spreads, different, strict=True))
 
 
 def typical_spread(comparisons: Sequence[Comparison]) -> float:
     """The median of their standard deviations from wave to wave; 0 where too few rest on waves to say.
 
     With six waves a spread is known within a factor of about two, and the few that come out far too small are those
-    that look like differences. What is really steadier than the rest pays for that with a later verdict.
-
-    Source: Tusher, Tibshirani & Chu 2001, PNAS 98, whose statistic has a typical deviation added for the same reason.
+    that look like differences.
     """
     spreads = [statistics.stdev(one.evidence) for one in comparisons if one.over_waves]
     return median(spreads) if len(spreads) >= _FEW else 0.0
 
 
-def _tail(comparison: Comparison, margin: float, spread: float) -> float:
+def _believed_spread(comparison: Comparison, typical: float) -> float:
+    """The spread that a verdict rests on; 0 for a single wave, which has none.
+
+    Source: the posterior variance of Smyth 2004, Stat. Appl. Genet. Mol. Biol. 3, with a prior that weighs as much as
+    the row itself. Only smaller variances are moved, and Student's t keeps the degrees of freedom of the row alone.
+    """
+    if not comparison.over_waves:
+        return 0.0
+    own = statistics.stdev(comparison.evidence)
+    return math.sqrt((own**2 + max(own, typical) ** 2) / 2)
+
+
+def _tail(comparison: Comparison, spread: float, margin: float) -> float:
     """How surprising the evidence is if the difference does not matter; more is asked of a case that left."""
     evidence = comparison.evidence
     tail = t_tail(evidence, margin, spread) if comparison.over_waves else sign_tail(evidence, margin)
     return min(1.0, tail / comparison.share)
 
 
-def _verdict(comparison: Comparison, different: bool, margin: float, spread: float) -> Verdict:
+def _verdict(comparison: Comparison, spread: float, different: bool, margin: float) -> Verdict:
     if different:
         return Verdict.FASTER if comparison.speedup > 1 else Verdict.SLOWER
     if comparison.low is None or comparison.high is None:
         return Verdict.UNSURE
     inside = -margin <= math.log(comparison.low) and math.log(comparison.high) <= margin
-    typical = abs(math.log(comparison.speedup)) + _half_width(comparison, spread) <= margin
-    return Verdict.SAME if inside and typical else Verdict.UNSURE
+    believed = abs(math.log(comparison.speedup)) + _half_width(comparison, spread) <= margin
+    return Verdict.SAME if inside and believed else Verdict.UNSURE
 
 
 def _half_width(comparison: Comparison, spread: float) -> float:

@@ -169,7 +169,7 @@ LUCKY = _said([-0.037, -0.059, -0.050, -0.038])
 NOISY = [_said([x, -x, y, -y]) for x, y in ((0.05, 0.06), (0.04, 0.08), (0.07, 0.03))]
 
 
-def test_a_row_does_not_count_as_steadier_than_the_typical_row_of_its_table() -> None:
+def test_a_row_that_is_steadier_than_is_typical_of_its_table_is_believed_by_half() -> None:
     assert judge([LUCKY], 0.01) == (Verdict.SLOWER,)
     assert judge([LUCKY, *NOISY], 0.01)[0] is Verdict.UNSURE
     assert judge([LUCKY, *NOISY[:1]], 0.01)[0] is Verdict.SLOWER  # two do not tell what is typical
