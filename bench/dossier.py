@@ -180,6 +180,11 @@ class GroupBook:
         return [dossier for dossier in self.dossiers if dossier.active]
 
     @property
+    def shaped(self) -> list[tuple[float, Block]]:
+        """Seconds of a step and the block, of the cases that have one."""
+        return [(dossier.step_s, dossier.block) for dossier in self.dossiers if dossier.block is not None]
+
+    @property
     def is_open(self) -> bool:
         """Whether any question is left: a case to measure, and not the baseline alone when all others have left."""
         others = self.dossiers[1:]

@@ -52,7 +52,7 @@ from bench.preparing import Hire, source_of
 from bench.records import Case, Caveat, CaveatKind, Failure, Life, Plan, Sample, SampleKind, Skip, Trial
 from bench.records.power import HostLoad, PowerLog
 from bench.records.trial import kind_of
-from bench.shaping import shape_block, shape_energy_block, shape_latency_block
+from bench.shaping import alike, shape_block, shape_energy_block, shape_latency_block
 from bench.surroundings import Nobody, OutOfTimeError, Progress, Silence, Surroundings, Watchman
 from bench.warming import warm_up
 from bench.workers.crew import Worker, hire
@@ -265,7 +265,9 @@ class GroupMeasurement:
                 dossier.index,
                 life,
                 built.items,
-                dossier.block or shape(plan, dossier.case.variant.device, warmed.step_s),
+                dossier.block
+                or alike(warmed.step_s, self.book.shaped)
+                or shape(plan, dossier.case.variant.device, warmed.step_s),
                 warmed.step_s,
                 self._clock() - begin,
                 built.check_s,

@@ -42,7 +42,7 @@ class Plan:
     fewest_waves: int | None = None  # of these at least, where the budget is short; None: four
     rounds: int | None = None  # in a wave, at most; None: as many as the budget affords
     budget_s: float | None = None  # measuring time of a group, set-up of the first wave apart; None: by its cases
-    block_s: float = 0.02  # on a CPU; a CUDA block lasts at least cuda_block_s
+    block_s: float = 0.04  # on a CPU; a CUDA block lasts at least cuda_block_s
     cuda_block_s: float = 0.5
     sample_s: float = 0.01
     latency_steps: int = 50  # single synchronised steps in a block of a latency workload, at least

@@ -27,4 +27,5 @@ def test_the_budget_bounds_what_is_not_set_up() -> None:
 
 def test_single_steps_take_the_time_of_their_number() -> None:
     case = Case(LATENCY, Variant.of(batch=1))
-    assert forecast_s([[case]], Plan()) > forecast_s([[EAGER]], Plan())
+    plan = Plan(rounds=10)
+    assert forecast_s([[case]], plan) > forecast_s([[EAGER]], plan)

@@ -14,7 +14,7 @@ from bench.analysis.stopping import Pace, affordable_rounds, affordable_waves
 from bench.errors import MeasurementError
 from bench.measurement import GroupMeasurement
 from bench.records import CaveatKind, SampleKind, Trial
-from bench.shaping import shape_block, shape_latency_block
+from bench.shaping import alike, shape_block, shape_latency_block
 from bench.workers.crew import WorkerError
 from bench.workers.fakes import Scene, Script
 from tests.factories import INFERENCE, LATENCY
@@ -140,9 +140,9 @@ def test_samples_hold_what_the_script_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("device", "step_s", "steps", "samples"),
     [
-        ("cpu", 0.015, 1, 2),
+        ("cpu", 0.015, 1, 3),
         ("cpu", 0.4, 1, 1),
-        ("cpu", 1e-5, 1000, 2),
+        ("cpu", 1e-5, 1000, 4),
         ("cuda:0", 0.002, 25, 10),
         ("cuda:0", 2.0, 1, 1),
     ],
@@ -154,8 +154,22 @@ def test_a_block_is_long_enough_in_samples_that_are_long_enough(
     block = shape_block(plan, device, step_s)
     assert (block.steps, block.samples) == (steps, samples)
     assert block.steps * block.samples * step_s >= plan.block_length_s(device) * 0.999
-    assert block.drop_steps == 1
-    assert (block.drop_s > 0) == device.startswith("cuda")
+    assert block.drop_steps * step_s + block.drop_s >= (0.1 if device.startswith("cuda") else 0.03) * 0.999
+
+
+def test_steps_that_take_about_as_long_get_one_kind_of_block() -> None:
+    block, longer = shape_block(Plan(), "cpu", 0.0149), shape_block(Plan(), "cpu", 0.0301)
+    assert alike(0.0151, [(0.0149, block), (0.0301, longer)]) is block
+    assert alike(0.029, [(0.0149, block), (0.0301, longer)]) is longer
+    assert alike(0.02, [(0.0149, block), (0.0301, longer)]) is None
+    assert alike(0.02, []) is None
+
+
+def test_a_copy_has_the_block_of_its_like_however_its_step_is_first_timed(tmp_path: Path) -> None:
+    scripts = {NAMES[0]: Script(step_s=0.0149), NAMES[1]: Script(step_s=0.0152), NAMES[2]: Script(step_s=0.1)}
+    measurement, _ = _measure(scripts, Plan(waves=1, rounds=1), tmp_path)
+    first, second, third = measurement.trials
+    assert len(first.samples) == len(second.samples) > len(third.samples)
 
 
 @pytest.mark.parametrize("event", ["build", "stretch", "block 2", "finish"])
@@ -262,7 +276,7 @@ def test_a_slow_case_takes_part_in_fewer_rounds_but_in_three_at_least(tmp_path: 
     scripts = {NAMES[0]: Script(step_s=0.02), NAMES[1]: Script(step_s=0.02), NAMES[2]: Script(step_s=0.4)}
     measurement, _ = _measure(scripts, Plan(waves=1, rounds=20), tmp_path)
     rounds = {name: {sample.round for sample in trial.samples} for name, trial in _by_id(measurement).items()}
-    assert rounds == {NAMES[0]: set(range(20)), NAMES[1]: set(range(20)), NAMES[2]: {0, 6, 12, 18}}
+    assert rounds == {NAMES[0]: set(range(20)), NAMES[1]: set(range(20)), NAMES[2]: {0, 4, 8, 12, 16}}
     measurement, _ = _measure(scripts, Plan(waves=1, rounds=4), tmp_path)
     assert {sample.round for sample in measurement.trials[2].samples} == {0, 1, 2, 3}
 
@@ -390,12 +404,12 @@ def test_a_latency_workload_is_measured_in_blocks_of_single_steps(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("device", "step_s", "samples"),
-    [("cpu", 0.02, 50), ("cpu", 2.0, 50), ("cpu", 0.0002, 100), ("cuda:0", 0.002, 250), ("cuda:0", 1e-4, 500)],
+    [("cpu", 0.02, 50), ("cpu", 2.0, 50), ("cpu", 0.0002, 200), ("cuda:0", 0.002, 250), ("cuda:0", 1e-4, 500)],
 )
 def test_a_latency_block_has_enough_single_steps_and_not_too_many(device: str, step_s: float, samples: int) -> None:
     block = shape_latency_block(Plan(), device, step_s)
-    assert (block.steps, block.samples, block.drop_steps) == (1, samples, 1)
-    assert (block.drop_s > 0) == device.startswith("cuda")
+    assert (block.steps, block.samples) == (1, samples)
+    assert block.drop_steps * step_s + block.drop_s >= (0.1 if device.startswith("cuda") else 0.03) * 0.999
 
 
 def test_a_workload_that_measures_something_else_is_refused() -> None:
