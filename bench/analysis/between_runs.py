@@ -22,7 +22,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.comparison import Verdict, ended_before, is_crowded, paired_log_speedups, risk_share
+from bench.analysis.comparison import (
+    Verdict,
+    ended_before,
+    is_crowded,
+    log_of_wave,
+    paired_log_speedups,
+    risk_share,
+)
 from bench.analysis.energy import measured_energy
 from bench.analysis.estimates import set_up_seconds, wave_seconds
 from bench.analysis.settings import Difference, differences
@@ -215,7 +222,7 @@ def _ratios(trial: Trial, run: Run) -> list[float]:
     baseline = run.groups()[trial.case.group][0]
     if trial is baseline or not _is_sound(baseline):
         return []
-    return [-median(rounds) for rounds in paired_log_speedups(trial, baseline).values()]
+    return [-log_of_wave(rounds) for rounds in paired_log_speedups(trial, baseline).values()]
 
 
 def _latencies(trial: Trial, run: Run) -> list[float]:

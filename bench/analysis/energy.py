@@ -140,10 +140,10 @@ def compare_energy(
     if ours[1] != theirs[1]:
         msg = f"{trial.case.name} and {baseline.case.name} were not read by the same sensors; measure both alike"
         raise ComparisonError(msg)
-    waves: dict[int, list[float]] = defaultdict(list)
+    waves: dict[int, list[tuple[float]]] = defaultdict(list)
     for key in sorted(ours[0].keys() & theirs[0].keys()):
         if ours[0][key] > 0 and theirs[0][key] > 0:
-            waves[key[0]].append(math.log(theirs[0][key] / ours[0][key]))
+            waves[key[0]].append((math.log(theirs[0][key] / ours[0][key]),))
     if not waves:
         return None
     return comparison_of(trial, baseline, waves, confidence)

@@ -31,12 +31,17 @@ class Estimate:
 
 def block_seconds(trial: Trial) -> dict[tuple[int, int], float]:
     """(wave, round) -> seconds per item in that block, the median over its samples of the trial's kind."""
+    return {key: median(values) for key, values in block_samples(trial).items()}
+
+
+def block_samples(trial: Trial) -> dict[tuple[int, int], list[float]]:
+    """(wave, round) -> seconds per item in each of that block's samples of the trial's kind."""
     blocks: dict[tuple[int, int], list[float]] = defaultdict(list)
+    items = trial.items_per_step or 1
     for sample in trial.samples:
         if sample.kind is trial.kind:
-            blocks[sample.wave, sample.round].append(sample.step_s)
-    items = trial.items_per_step or 1
-    return {key: median(values) / items for key, values in blocks.items()}
+            blocks[sample.wave, sample.round].append(sample.step_s / items)
+    return blocks
 
 
 def wave_seconds(trial: Trial) -> dict[int, float]:

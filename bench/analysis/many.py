@@ -4,7 +4,7 @@
 
     samples  (trial, wave, round) -> seconds per item
     blocks   the median over the samples of a block
-    waves    the median over the blocks of a wave;  of ratios: over the logarithms of paired blocks
+    waves    the median over the blocks of a wave;  of ratios: the biweight of the logarithms of paired samples
     trial    Student's t over the logarithms of its waves
 
 What a single wave allows (an interval by order statistics) is left to :mod:`bench.analysis.statistics`, case by case.
@@ -20,8 +20,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.comparison import CROWDED_SHARE, LOOK_SHARE
-from bench.analysis.statistics import Interval, exponential, sign_interval, t_quantile
+from bench.analysis.comparison import CROWDED_SHARE, LOOK_SHARE, MOST_PAIRED
+from bench.analysis.statistics import BIWEIGHT_REACH, BIWEIGHT_STEPS, Interval, exponential, sign_interval, t_quantile
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -42,10 +42,13 @@ class Samples:
 
 @dataclass(frozen=True)
 class Blocks:
-    """The median of every block, ordered by trial, wave and round."""
+    """The median of every block, ordered by trial, wave and round, and what of it is paired."""
 
     key: Integers  # trial, wave and round in one number
     item_s: Floats
+    logs: Floats  # of the seconds per item of samples, one block after the other
+    start: Integers  # where a block's logarithms begin
+    count: Integers  # how many of them are paired: one, of the median, where the samples are too many
 
     @property
     def trial(self) -> Integers:
@@ -60,8 +63,12 @@ class Blocks:
 
 def blocks_of(samples: Samples) -> Blocks:
     """The blocks of these samples."""
-    key = (samples.trial << (2 * _BITS)) | (samples.wave << _BITS) | samples.round
-    return Blocks(*_medians(key, samples.item_s))
+    key, item_s = _ordered((samples.trial << (2 * _BITS)) | (samples.wave << _BITS) | samples.round, samples.item_s)
+    start, length = _stretches(key)
+    key, medians = _medians(key, item_s)
+    logs, long = np.log(item_s), length > MOST_PAIRED
+    logs[start[long]] = np.log(medians[long])
+    return Blocks(key, medians, logs, start, np.where(long, 1, length))
 
 
 def item_seconds(blocks: Blocks, trials: int, confidence: float) -> tuple[Interval | None, ...]:
@@ -82,7 +89,7 @@ def speedups(
     theirs = (baseline[blocks.trial] << (2 * _BITS)) | (blocks.key & ((1 << (2 * _BITS)) - 1))
     place = np.minimum(np.searchsorted(blocks.key, theirs), max(0, len(blocks.key) - 1))
     paired = (blocks.key[place] == theirs) & (blocks.trial != baseline[blocks.trial])
-    logs = np.log(blocks.item_s[place[paired]] / blocks.item_s[paired])
+    block, logs = _pairs(blocks, np.flatnonzero(paired), place[paired])
     last = np.full(len(baselines), -1, np.int64)
     np.maximum.at(last, blocks.trial, blocks.wave & _MASK)
     busy = np.asarray(crowded, bool)
@@ -90,22 +97,59 @@ def speedups(
     levels = 1 - shares * (1 - confidence)
 
     def alone(trial: int) -> Interval:
-        return exponential(sign_interval(logs[blocks.trial[paired] == trial].tolist(), confidence))
+        of_trial = blocks.trial[block] == trial
+        return exponential(sign_interval(_medians(block[of_trial], logs[of_trial])[1].tolist(), confidence))
 
-    return _over_waves(*_medians(blocks.wave[paired], logs), levels, alone)
+    return _over_waves(*_biweights(blocks.wave[block], logs), levels, alone)
+
+
+def _pairs(blocks: Blocks, ours: Integers, theirs: Integers) -> tuple[Integers, Floats]:
+    """Of each two samples of paired blocks the logarithm of theirs over ours, and which of our blocks it is of."""
+    pairs = blocks.count[ours] * blocks.count[theirs]
+    pair = np.repeat(np.arange(len(ours)), pairs)
+    number = np.arange(len(pair)) - np.repeat(np.cumsum(pairs) - pairs, pairs)  # within its two blocks
+    us, them = np.divmod(number, blocks.count[theirs][pair])
+    logs = blocks.logs[blocks.start[theirs][pair] + them] - blocks.logs[blocks.start[ours][pair] + us]
+    return ours[pair], logs
+
+
+def _biweights(key: Integers, values: Floats) -> tuple[Integers, Floats]:
+    """:func:`bench.analysis.statistics.biweight` of the values of each key, keys ascending."""
+    keys, middle = _medians(key, values)
+    group = np.repeat(np.arange(len(keys)), _stretches(key)[1])
+    offsets = values - middle[group]
+    reach = BIWEIGHT_REACH * _medians(key, np.abs(offsets))[1]
+    spread = reach[group] > 0
+    group, offsets = group[spread], offsets[spread]
+    centre = np.zeros(len(keys))
+    for _ in range(BIWEIGHT_STEPS):
+        weights = np.maximum(0.0, 1 - ((offsets - centre[group]) / reach[group]) ** 2) ** 2
+        total, weighted = (np.bincount(group, each, len(keys)) for each in (weights, weights * offsets))
+        centre = np.divide(weighted, total, out=np.zeros(len(keys)), where=total > 0)
+    return keys, middle + centre
+
+
+def _ordered(key: Integers, values: Floats) -> tuple[Integers, Floats]:
+    """Both by ascending key."""
+    if np.diff(key).min(initial=0) < 0:
+        order = np.argsort(key, kind="stable")
+        return key[order], values[order]
+    return key, values
+
+
+def _stretches(key: Integers) -> tuple[Integers, Integers]:
+    """Where each stretch of one key starts, and its length; keys ascend."""
+    if not len(key):
+        return key, key
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(key)) + 1))
+    return starts, np.diff(starts, append=len(key))
 
 
 def _medians(key: Integers, values: Floats) -> tuple[Integers, Floats]:
-    """The median of the values of each key, keys ascending."""
+    """The median of the values of each key; keys ascend."""
     if not len(key):
         return key, values
-    steps = np.diff(key)
-    if steps.min(initial=0) < 0:
-        order = np.argsort(key, kind="stable")
-        key, values = key[order], values[order]
-        steps = np.diff(key)
-    starts = np.concatenate(([0], np.flatnonzero(steps) + 1))
-    lengths = np.diff(starts, append=len(key))
+    starts, lengths = _stretches(key)
     longest = int(lengths.max())
     if longest == 1:
         return key, values

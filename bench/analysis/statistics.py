@@ -3,7 +3,9 @@
 Sources: Student's t (Student 1908, Biometrika 6); distribution-free interval of a median from order
 statistics (Thompson 1936, Ann. Math. Statist. 7; David & Nagaraja, Order Statistics, 2003, section 7.1);
 Holm's step-down procedure (Holm 1979, Scand. J. Statist. 6); score interval of a proportion (Wilson 1927,
-J. Am. Stat. Assoc. 22; recommended for small samples by Brown, Cai & DasGupta 2001, Statist. Sci. 16).
+J. Am. Stat. Assoc. 22; recommended for small samples by Brown, Cai & DasGupta 2001, Statist. Sci. 16);
+biweight (Beaton & Tukey 1974, Technometrics 16; its constants in Maronna, Martin, Yohai & Salibian-Barrera 2019, Robust
+Statistics, section 2.4).
 """
 
 from __future__ import annotations
@@ -22,6 +24,32 @@ class Interval(NamedTuple):
     value: float
     low: float | None
     high: float | None
+
+
+#: Values this far out, in median deviations, do not count: 80 % as good as the mean where values are normal. The usual
+#: 4.685, for 95 %, does worse in the noise of shared machines, where there is always somebody far out.
+BIWEIGHT_REACH = 3.14 * 1.4826
+BIWEIGHT_STEPS = 10
+
+
+def biweight(values: Sequence[float]) -> float:
+    """The centre of the values, each of which counts the less the further out it lies: Tukey's biweight.
+
+    It withstands as many outliers as the median, and is less at the mercy of chance. Where most values are equal it is
+    that value.
+
+    Raises:
+        StatisticsError: no values.
+    """
+    middle = median(values)
+    offsets = [value - middle for value in values]
+    reach = BIWEIGHT_REACH * median([abs(offset) for offset in offsets])
+    centre = 0.0
+    for _ in range(BIWEIGHT_STEPS if reach > 0 else 0):
+        distances = [min(1.0, abs(offset - centre) / reach) for offset in offsets]
+        weights = [(1 - distance * distance) ** 2 for distance in distances]
+        centre = sum(weight * offset for weight, offset in zip(weights, offsets, strict=True)) / sum(weights)
+    return middle + centre
 
 
 def exponential(interval: Interval) -> Interval:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 import bench
+from bench.analysis.statistics import BIWEIGHT_REACH, BIWEIGHT_STEPS
 from suites.experiments.machines import BEYOND, MACHINES, Array, Machine, Times, step_times
 
 WAVES = (3, 6, 10)
@@ -69,8 +70,21 @@ class Outcome(NamedTuple):
 
 def evidence_of(times: Times) -> Array:
     """The logarithm of the speed-up in every wave of every run: what ``bench.compare`` calls evidence."""
-    baseline, case = (numpy.median(seconds, axis=3) for seconds in times)
-    return numpy.asarray(numpy.median(numpy.log(baseline / case), axis=2))
+    baseline, case = (numpy.log(seconds) for seconds in times)
+    pairs = baseline[..., :, None] - case[..., None, :]
+    return _biweight(pairs.reshape(*pairs.shape[:2], -1))
+
+
+def _biweight(values: Array) -> Array:
+    """:func:`bench.analysis.statistics.biweight` along the last axis; no two values are equal."""
+    middle = numpy.median(values, axis=-1, keepdims=True)
+    offsets = values - middle
+    reach = BIWEIGHT_REACH * numpy.median(abs(offsets), axis=-1, keepdims=True)
+    centre = numpy.zeros_like(middle)
+    for _ in range(BIWEIGHT_STEPS):
+        weights = (1 - numpy.minimum(1, abs(offsets - centre) / reach) ** 2) ** 2
+        centre = (weights * offsets).sum(axis=-1, keepdims=True) / weights.sum(axis=-1, keepdims=True)
+    return numpy.asarray((middle + centre)[..., 0])
 
 
 def outcome_of(evidence: Array, rule: Rule = RULE) -> Outcome:

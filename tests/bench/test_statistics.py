@@ -2,13 +2,14 @@
 
 import math
 import random
+import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import stdtrit
 
-from bench.analysis.statistics import holm, sign_interval, sign_tail, t_interval, t_quantile, t_tail
+from bench.analysis.statistics import biweight, holm, sign_interval, sign_tail, t_interval, t_quantile, t_tail
 
 VALUES = st.lists(st.floats(min_value=-1e3, max_value=1e3), min_size=1, max_size=40)
 
@@ -22,6 +23,40 @@ def test_the_quantiles_are_those_of_the_printed_table(degrees: int, quantile: fl
 @pytest.mark.parametrize("degrees", [*range(1, 70), 2.5, 1000])
 def test_the_quantiles_are_those_of_scipy(degrees: float, confidence: float) -> None:
     assert t_quantile(degrees, confidence) == pytest.approx(stdtrit(degrees, (1 + confidence) / 2), rel=1e-11)
+
+
+def test_a_biweight_is_the_mean_of_values_near_each_other_and_ignores_those_far_out() -> None:
+    near = [1.0, 1.1, 1.2, 1.3, 1.4]
+    assert biweight(near) == pytest.approx(1.2)
+    assert biweight([*near, 50.0, 60.0]) == biweight([*near, 5e6, 6e6])
+    assert biweight([*near, 50.0, 60.0]) == pytest.approx(1.2, abs=0.06)
+    assert [biweight([3.0]), biweight([3.0, 5.0]), biweight([3.0, 3.0, 3.0, 9.0])] == [3.0, 4.0, 3.0]
+
+
+def test_a_biweight_solves_the_equation_it_is_defined_by() -> None:
+    """The sum of u (1 - u^2)^2 is zero, with u in units of 3.14 times the scaled median deviation."""
+    values = [-0.4, 0.2, 0.9, 1.0, 1.3, 2.0, 2.2, 9.0]
+    middle = sorted(values)[3] / 2 + sorted(values)[4] / 2
+    deviations = sorted(abs(value - middle) for value in values)
+    reach = 3.14 * 1.4826 * (deviations[3] + deviations[4]) / 2
+    units = [(value - biweight(values)) / reach for value in values]
+    assert sum(u * (1 - u * u) ** 2 for u in units if abs(u) < 1) == pytest.approx(0.0, abs=1e-6)
+
+
+@given(VALUES)
+def test_a_biweight_lies_among_its_values_whichever_way_they_are_looked_at(values: list[float]) -> None:
+    centre = biweight(values)
+    assert min(values) - 1e-9 <= centre <= max(values) + 1e-9
+    assert biweight([-value for value in values]) == pytest.approx(-centre, abs=1e-6)
+    assert biweight(values[::-1]) == pytest.approx(centre, abs=1e-9)
+
+
+def test_a_biweight_is_less_at_the_mercy_of_chance_than_the_median() -> None:
+    """Of normal values its variance is 1 / 0.8 of the mean's, the median's pi / 2 of it (asymptotically)."""
+    draw = random.Random(1)
+    samples = [[draw.gauss(0, 1) for _ in range(40)] for _ in range(2000)]
+    variances = [sum(of(sample) ** 2 for sample in samples) / 2000 * 40 for of in (biweight, statistics.median)]
+    assert variances == [pytest.approx(1 / 0.8, abs=0.12), pytest.approx(math.pi / 2, abs=0.17)]
 
 
 def test_a_t_interval_is_the_textbook_one() -> None:
