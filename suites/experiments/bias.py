@@ -1,14 +1,15 @@
 """Do the ratios that Joulemark reports agree with those of undisturbed loops? ``python -m suites.experiments.bias``.
 
 Identical copies cannot show a harness that slows some settings more than others. So the ratio of a setting to the FP32
-baseline is measured twice: by Joulemark, with these two cases as a group; and by two plain processes, each of which
-runs its step back to back for ten seconds, in turn with the other, for five minutes::
+baseline is measured twice: by Joulemark, as a row of the default inference group, since it is the company of others
+that could slow it; and by two plain processes, each of which runs its step back to back for ten seconds, in turn with
+the other, for five minutes::
 
     plain    [ FP32 10 s ][ setting 10 s ][ FP32 10 s ][ setting 10 s ] ... [ FP32 10 s ]
 
 Each loop of the setting is divided by the mean of the FP32 loops on either side of it.
 
-In a noisy hour both need more time than they get by default: ``--budget 300 --minutes 10``.
+In a noisy hour both need more time than they get by default: ``--budget 600 --waves 10 --minutes 10``.
 
 ``--start fork_server spawn`` holds both ways of bringing workers up against the same loops, and says what they cost.
 """
@@ -110,20 +111,23 @@ def plain_ratio(axes: str, minutes: float, loop_s: float) -> Ratio:
 
 
 class Reported(NamedTuple):
-    """A ratio, and the seconds of bringing up and enrolling both cases in a wave: the median of all but the first."""
+    """A ratio, and the seconds of bringing up and enrolling the group in a wave: the median of all but the first."""
 
     ratio: Ratio
     set_up_s: float
 
 
-def reported_ratio(axes: str, plan: bench.Plan) -> Reported:
-    """The ratio as Joulemark reports it for a group of the two.
+def reported_ratios(settings: Sequence[str], plan: bench.Plan) -> dict[str, Reported]:
+    """The ratios as Joulemark reports them of the default inference group, to which a setting is added if need be.
 
     Raises:
         MeasurementError: one of them failed.
+        UnavailableError: this machine cannot run one of them.
     """
-    baseline = cases(bench.Options())[0]
-    group = [baseline, bench.Case(baseline.workload, bench.Variant.of(**parse_axes(axes)))]
+    group = list(cases(bench.Options()))
+    baseline = group[0]
+    wanted = {axes: bench.Case(baseline.workload, bench.Variant.of(**parse_axes(axes))) for axes in settings}
+    group += [case for case in wanted.values() if case not in group]
     set_up_s: dict[int, float] = defaultdict(float)
 
     def record(entry: GroupEntry) -> None:
@@ -133,17 +137,24 @@ def reported_ratio(axes: str, plan: bench.Plan) -> Reported:
     with tempfile.TemporaryDirectory() as caches:
         measurement = bench.GroupMeasurement(group, plan, Path(caches), record=record)
         measurement.run()
-    for trial in measurement.trials:
-        if trial.failure is not None:
-            msg = f"{trial.case.name} failed: {trial.failure.reason}"
+    for skip in measurement.skips:
+        if skip.case in wanted.values():
+            raise bench.UnavailableError(skip.reason, skip.fix)
+    trials = {trial.case: trial for trial in measurement.trials}
+    warm_s = statistics.median([seconds for wave, seconds in set_up_s.items() if wave])
+    return {axes: Reported(_ratio(trials[case], trials[baseline], plan), warm_s) for axes, case in wanted.items()}
+
+
+def _ratio(trial: bench.Trial, baseline: bench.Trial, plan: bench.Plan) -> Ratio:
+    for one in (trial, baseline):
+        if one.failure is not None:
+            msg = f"{one.case.name} failed: {one.failure.reason}"
             raise bench.MeasurementError(msg)
-    first, second = measurement.trials
-    comparison = bench.compare(second, first, plan.confidence)
+    comparison = bench.compare(trial, baseline, plan.confidence)
     if comparison is None or not comparison.over_waves:
-        msg = f"{second.case.name} has too few waves to compare; give the plan a larger budget"
+        msg = f"{trial.case.name} has too few waves to compare; give the plan a larger budget"
         raise bench.MeasurementError(msg)
-    warm_s = [seconds for wave, seconds in set_up_s.items() if wave]
-    return Reported(Ratio.of([-log for log in comparison.evidence]), statistics.median(warm_s))
+    return Ratio.of([-log for log in comparison.evidence])
 
 
 def sentence(axes: str, start: str, reported: Reported, plain: Ratio) -> str:
@@ -162,7 +173,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("settings", nargs="*", default=SETTINGS, help="axis values, like precision=amp_bf16")
     parser.add_argument("--minutes", type=float, default=5.0, help="of plain loops for each setting (5)")
     parser.add_argument("--loop", type=float, default=10.0, metavar="S", help="seconds of one plain loop (10)")
-    parser.add_argument("--budget", type=float, metavar="S", help="seconds for the group of two (its default)")
+    parser.add_argument("--budget", type=float, metavar="S", help="seconds for the group (its default)")
+    parser.add_argument("--waves", type=int, default=bench.Plan().waves, help="of the group (6)")
     parser.add_argument("--start", nargs="+", choices=STARTS, default=STARTS[:1], help="how workers are brought up")
     parser.add_argument("--journal", type=Path, help="append each result to this file, as a line of JSON")
     parser.add_argument(_SERVE, metavar="AXES", help=argparse.SUPPRESS)
@@ -171,9 +183,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _serve(options.serve, options.loop)
     try:
         bench.prepare(cases(bench.Options())[:1], bench.Plan())
+        plans = {name: bench.Plan(start=name, budget_s=options.budget, waves=options.waves) for name in options.start}
+        ratios = {start: reported_ratios(options.settings, plan) for start, plan in plans.items()}
         for axes in options.settings:
-            plans = {start: bench.Plan(start=start, budget_s=options.budget) for start in options.start}
-            reported = {start: reported_ratio(axes, plan) for start, plan in plans.items()}
+            reported = {start: ratios[start][axes] for start in options.start}
             plain = plain_ratio(axes, options.minutes, options.loop)
             for start, one in reported.items():
                 print(sentence(axes, start, one, plain), flush=True)
