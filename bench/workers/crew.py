@@ -17,6 +17,7 @@ import msgspec
 
 from bench.errors import MeasurementError, UnavailableError, UsageError
 from bench.instruments.nvtx import profiler
+from bench.workers.ballast import Ballast
 from bench.workers.case_runner import CACHE_VARIABLES, CaseRunner
 from bench.workers.channel import Channel, ChannelClosedError
 from bench.workers.messages import Finish, Reply, Request, Trouble
@@ -91,17 +92,22 @@ def hire(count: int, start: str) -> Crew:
 
 
 class ProcessCrew:
-    """Workers in processes of their own: forked from one fresh nest, or each from a nest to itself."""
+    """Workers in processes of their own: forked from one fresh nest, or each from a nest to itself.
+
+    While they live, the machine's memory that lies about in pieces is held, so that none of them gets it.
+    """
 
     def __init__(self, count: int, start: str) -> None:
         self.workers: list[ProcessWorker] = []
         self._nests: list[_Nest] = []
+        self._ballast = Ballast()
         batches = [count] if start == "fork_server" and hasattr(os, "fork") else [1] * count
         try:
             for size in batches:
                 self._nests.append(_Nest(size))
             for nest in self._nests:
                 self.workers += nest.hatch()
+            self._ballast.settle()
         except BaseException:
             self.close()
             raise
@@ -111,6 +117,7 @@ class ProcessCrew:
             worker.kill()
         for nest in self._nests:
             nest.close()
+        self._ballast.close()
 
 
 class _Nest:
