@@ -37,11 +37,12 @@ _ZONES = frozenset({"Normal", "Movable"})
 class Ballast:
     """A process that holds the pieces; where there is none, nothing is held.
 
-    It takes them while others come up: :meth:`settle` waits until it has them all.
+    It begins to take them at once, while others come up; :meth:`settle` waits until it has them all.
     """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._asked = False
         if sys.platform == "linux" and os.access(_BUDDIES, os.R_OK):
             with contextlib.suppress(OSError):
                 self._process = subprocess.Popen(
@@ -51,22 +52,40 @@ class Ballast:
                     stderr=subprocess.DEVNULL,
                     process_group=0,
                 )
+                self._ask()
 
     def settle(self) -> int:
-        """The bytes that it holds, once it has all; to be called once."""
-        if self._process is None or self._process.stdout is None:
-            return 0
-        if not select.select([self._process.stdout], [], [], _LIMIT_S)[0]:
+        """The bytes that it holds, once it has all pieces that there are now: setting workers up makes new ones."""
+        try:
+            if not self._asked:
+                self._ask()
+            return self._answer()
+        except (OSError, ValueError):  # it could not, or was killed for the memory
             self.close()
             return 0
-        return int(self._process.stdout.readline() or 0)  # nothing from one that could not
 
     def close(self) -> None:
         """Give the memory back; safe to call twice."""
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            with contextlib.suppress(OSError):  # of what it was asked and never read
+                self._process.communicate()
             self._process = None
+
+    def _ask(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(b"\n")
+            self._process.stdin.flush()
+            self._asked = True
+
+    def _answer(self) -> int:
+        if self._process is None or self._process.stdout is None:
+            return 0
+        if not select.select([self._process.stdout], [], [], _LIMIT_S)[0]:
+            msg = "no answer within the limit"
+            raise ValueError(msg)
+        self._asked = False
+        return int(self._process.stdout.readline())
 
 
 def pieces(buddies: str) -> dict[int, int]:
@@ -103,22 +122,24 @@ def cpus_of(listed: str) -> set[int]:
 
 
 def _hold() -> None:
-    """The process itself: takes the pieces, says how much that is, and waits for the end of its input."""
+    """The process itself: for each line of its input it takes the pieces there are, and says how much it holds."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     room = int(_available_bytes() * _MOST_SHARE)
     cores = os.sched_getaffinity(0)
-    kept = []
-    for node, small in pieces(_BUDDIES.read_text()).items():
-        near, size = _cores_of(node) & cores, min(small, room) // mmap.PAGESIZE * mmap.PAGESIZE
-        if near and size:
-            os.sched_setaffinity(0, near)
-            kept.append(_taken(size))
-            room -= size
-    sys.stdout.write(f"{sum(map(len, kept))}\n")
-    sys.stdout.flush()
-    sys.stdin.buffer.read()
+    kept: list[mmap.mmap] = []
+    left: dict[int, int] = {}  # by node: pieces that no process is given, the kernel's own
+    for _ in sys.stdin.buffer:
+        for node, small in pieces(_BUDDIES.read_text()).items():
+            near, new = _cores_of(node) & cores, small - left.get(node, 0)
+            size = min(new, room - sum(map(len, kept))) // mmap.PAGESIZE * mmap.PAGESIZE
+            if near and size > 0:
+                os.sched_setaffinity(0, near)
+                kept.append(_taken(size))
+        left = pieces(_BUDDIES.read_text())
+        sys.stdout.write(f"{sum(map(len, kept))}\n")
+        sys.stdout.flush()
 
 
 def _taken(size: int) -> mmap.mmap:

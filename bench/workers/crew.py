@@ -20,7 +20,7 @@ from bench.instruments.nvtx import profiler
 from bench.workers.ballast import Ballast
 from bench.workers.case_runner import CACHE_VARIABLES, CaseRunner
 from bench.workers.channel import Channel, ChannelClosedError
-from bench.workers.messages import Finish, Reply, Request, Trouble
+from bench.workers.messages import Build, Finish, Reply, Request, Trouble
 from bench.workers.nest import Born, Ended, Orders
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -106,8 +106,7 @@ class ProcessCrew:
             for size in batches:
                 self._nests.append(_Nest(size))
             for nest in self._nests:
-                self.workers += nest.hatch()
-            self._ballast.settle()
+                self.workers += nest.hatch(self._ballast)
         except BaseException:
             self.close()
             raise
@@ -154,7 +153,7 @@ class _Nest:
         self.channel = Channel(self._control)
         self._endings: dict[int, int] = {}
 
-    def hatch(self) -> list[ProcessWorker]:
+    def hatch(self, ballast: Ballast) -> list[ProcessWorker]:
         """The workers, once the nest has brought them up."""
         try:
             pids = self.channel.receive(Born, _BIRTH_LIMIT_S).pids
@@ -163,7 +162,7 @@ class _Nest:
             msg = f"worker processes did not come up; their last words: {detail or 'none'}"
             raise MeasurementError(msg) from error
         return [
-            ProcessWorker(pid, Channel(end), output, self)
+            ProcessWorker(pid, Channel(end), output, self, ballast)
             for pid, end, output in zip(pids, self._ends, self._outputs, strict=True)
         ]
 
@@ -200,14 +199,17 @@ class ProcessWorker:
 
     can_freeze = hasattr(signal, "SIGSTOP")
 
-    def __init__(self, pid: int, channel: Channel, output: IO[bytes], nest: _Nest) -> None:
+    def __init__(self, pid: int, channel: Channel, output: IO[bytes], nest: _Nest, ballast: Ballast) -> None:
         self.pid = pid
         self._channel = channel
         self._output = output
         self._nest = nest
+        self._ballast = ballast
         self._alive = True
 
     def ask(self, request: Request, answer: type[R], limit_s: float) -> R:
+        if isinstance(request, Build):
+            self._ballast.settle()  # those before have left new pieces
         try:
             self._channel.send(request)
             reply: Reply = self._channel.receive(Reply, limit_s)  # type: ignore[arg-type]

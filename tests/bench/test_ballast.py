@@ -59,6 +59,7 @@ def test_the_pieces_are_held_until_they_are_given_back() -> None:
         left = available_memory_bytes()
         assert left is not None
         assert left < available - size / 2
+        assert size <= held.settle() <= available * 0.26  # and what has come up since
     deadline = time.monotonic() + 5
     while (available_memory_bytes() or 0) < available - size / 2 and time.monotonic() < deadline:
         time.sleep(0.05)
