@@ -25,8 +25,10 @@ from pathlib import Path
 
 #: Free memory in blocks smaller than a huge page of x86 is in pieces.
 _WHOLE_BYTES = 2 << 20
-#: Of the available memory, at most so much is held.
+#: Of the available memory at most so much is held, and on a large machine so many bytes: a second goes by for each two
+#: gigabytes, and the smallest pieces, which do most harm, are taken first.
 _MOST_SHARE = 0.25
+_MOST_BYTES = 8 << 30
 _LIMIT_S = 30.0
 _BUDDIES = Path("/proc/buddyinfo")
 _NODES = Path("/sys/devices/system/node")
@@ -126,7 +128,7 @@ def _hold() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    room = int(_available_bytes() * _MOST_SHARE)
+    room = min(_MOST_BYTES, int(_available_bytes() * _MOST_SHARE))
     cores = os.sched_getaffinity(0)
     kept: list[mmap.mmap] = []
     left: dict[int, int] = {}  # by node: pieces that no process is given, the kernel's own

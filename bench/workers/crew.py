@@ -94,13 +94,13 @@ def hire(count: int, start: str) -> Crew:
 class ProcessCrew:
     """Workers in processes of their own: forked from one fresh nest, or each from a nest to itself.
 
-    While they live, the machine's memory that lies about in pieces is held, so that none of them gets it.
+    While they live, the machine's memory that lies about in pieces is ``held``, so that none of them gets it.
     """
 
-    def __init__(self, count: int, start: str) -> None:
+    def __init__(self, count: int, start: str, *, held: bool = True) -> None:
         self.workers: list[ProcessWorker] = []
         self._nests: list[_Nest] = []
-        self._ballast = Ballast()
+        self._ballast = Ballast() if held else None
         batches = [count] if start == "fork_server" and hasattr(os, "fork") else [1] * count
         try:
             for size in batches:
@@ -116,7 +116,8 @@ class ProcessCrew:
             worker.kill()
         for nest in self._nests:
             nest.close()
-        self._ballast.close()
+        if self._ballast is not None:
+            self._ballast.close()
 
 
 class _Nest:
@@ -153,7 +154,7 @@ class _Nest:
         self.channel = Channel(self._control)
         self._endings: dict[int, int] = {}
 
-    def hatch(self, ballast: Ballast) -> list[ProcessWorker]:
+    def hatch(self, ballast: Ballast | None) -> list[ProcessWorker]:
         """The workers, once the nest has brought them up."""
         try:
             pids = self.channel.receive(Born, _BIRTH_LIMIT_S).pids
@@ -199,7 +200,7 @@ class ProcessWorker:
 
     can_freeze = hasattr(signal, "SIGSTOP")
 
-    def __init__(self, pid: int, channel: Channel, output: IO[bytes], nest: _Nest, ballast: Ballast) -> None:
+    def __init__(self, pid: int, channel: Channel, output: IO[bytes], nest: _Nest, ballast: Ballast | None) -> None:
         self.pid = pid
         self._channel = channel
         self._output = output
@@ -208,7 +209,7 @@ class ProcessWorker:
         self._alive = True
 
     def ask(self, request: Request, answer: type[R], limit_s: float) -> R:
-        if isinstance(request, Build):
+        if isinstance(request, Build) and self._ballast is not None:
             self._ballast.settle()  # those before have left new pieces
         try:
             self._channel.send(request)

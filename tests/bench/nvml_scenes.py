@@ -336,8 +336,17 @@ def cost(library: Library) -> dict[str, object]:
         time.sleep(1.0)
         costs.append(sampler.take().cost)
     sampler.stop()
+    per_s = sampler.take().cost.reads / 4
     cores = [(b.cpu_s - a.cpu_s) / (b.active_s - a.active_s) for a, b in pairwise(costs)]  # the first second learns
-    return {"cores": min(cores), "all": cores, "late_median_s": costs[-1].late_median_s, "reads": costs[-1].reads}
+    return {"cores": min(cores), "all": cores, "bare": min(_bare(per_s) for _ in range(3)), "per_s": per_s}
+
+
+def _bare(per_s: float) -> float:
+    """The cores that waking up so often takes, if nothing is done then; for a second."""
+    begin_s, cpu_s = time.perf_counter(), time.thread_time()
+    while time.perf_counter() - begin_s < 1.0:
+        time.sleep(1 / per_s)
+    return (time.thread_time() - cpu_s) / (time.perf_counter() - begin_s)
 
 
 SCENES: tuple[Callable[[Library], object], ...] = (
