@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from bench.analysis.stopping import WANTED_ROUNDS
 from bench.entries import (
     CaseEntry,
+    Checked,
     Dismissed,
     Doubted,
     Enrolled,
@@ -60,7 +61,7 @@ class Dossier:
     blocks: Packed[list[Sample]] = field(default_factory=lambda: Packed(list[Sample]))
     proofs: tuple[Proof, ...] = ()
     checks: list[Check] = field(default_factory=list)
-    check_s: float = 0.0
+    check_s: float = 0.0  # the latest quick check
     caveats: dict[CaveatKind, Caveat] = field(default_factory=dict)
     items: int | None = None
     block: Block | None = None  # set in the first wave, the same in all
@@ -105,6 +106,8 @@ class Dossier:
             case Looked(phases=phases, profile=profile):
                 self.phases += [phases] if phases is not None else []
                 self.profile = profile or self.profile
+            case Checked():
+                self._examine(entry)
             case Dismissed(peak_memory_bytes=peak):
                 self.lives[-1] = replace(self.lives[-1], peak_memory_bytes=peak)
             case Doubted(caveat=caveat):
@@ -137,10 +140,13 @@ class Dossier:
         self.items = entry.items
         self.proofs = _worst(self.proofs, tuple(entry.proofs))
         self.checks += entry.checks
-        self.check_s = entry.check_s
         self.step_s = entry.step_s
         self.block = self.block or entry.block
-        self.set_up_s = entry.set_up_s
+        self.set_up_s = entry.set_up_s - entry.check_s
+
+    def _examine(self, entry: Checked) -> None:
+        self.check_s = entry.check_s if self.checks else 0.0  # the first is at length, and is not repeated
+        self.checks += entry.checks
 
 
 class GroupBook:

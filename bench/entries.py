@@ -74,10 +74,10 @@ class Enrolled(msgspec.Struct, tag=True, frozen=True):
     items: int
     block: Block
     step_s: float
-    set_up_s: float  # all that enrolling took, checks and warm-up too
-    check_s: float
+    set_up_s: float  # all that enrolling took, warm-up too
+    check_s: float = 0.0  # a part of it in journals of earlier versions, which checked before they timed
     proofs: list[Proof] = []
-    checks: list[Check] = []
+    checks: list[Check] = []  # likewise
 
 
 class RoundsSet(msgspec.Struct, tag=True, frozen=True):
@@ -94,6 +94,13 @@ class Measured(msgspec.Struct, tag=True, frozen=True):
     @property
     def wave(self) -> int:
         return self.samples[0].wave if self.samples else 0
+
+
+class Checked(msgspec.Struct, tag=True, frozen=True):
+    wave: int
+    case: int
+    checks: list[Check]
+    check_s: float
 
 
 class Looked(msgspec.Struct, tag=True, frozen=True):
@@ -161,7 +168,7 @@ class Closed(msgspec.Struct, tag=True, frozen=True):
 
 
 #: What is of one case, and so of one wave of its group.
-CaseEntry = Enrolled | Measured | Looked | Dismissed | Doubted | Failed | Skipped
+CaseEntry = Enrolled | Measured | Looked | Checked | Dismissed | Doubted | Failed | Skipped
 #: What is of one wave of a group.
 WaveEntry = CaseEntry | RoundsSet | WaveDone | LookDone
 GroupEntry = WaveEntry | GroupEnded

@@ -32,6 +32,7 @@ from bench.analysis.stopping import WANTED_ROUNDS, is_look, may_leave
 from bench.dossier import Dossier, GroupBook
 from bench.entries import (
     Anchor,
+    Checked,
     Dismissed,
     Doubted,
     Enrolled,
@@ -56,7 +57,7 @@ from bench.shaping import alike, shape_block, shape_energy_block, shape_latency_
 from bench.surroundings import Nobody, OutOfTimeError, Progress, Silence, Surroundings, Watchman
 from bench.warming import warm_up
 from bench.workers.crew import Worker, hire
-from bench.workers.messages import Block, Build, Built, Finish, Finished, Inspected, Sealed
+from bench.workers.messages import Block, Build, Built, Examine, Examined, Finish, Finished, Inspected, Sealed
 
 _FINISH_LIMIT_S = 10.0
 _MOST_NAMED = 6
@@ -175,6 +176,7 @@ class GroupMeasurement:
                 self._run_energy_round(wave, workers)
             for dossier in staff:
                 self._attempt(dossier, workers[dossier.index], wave, "inspect", self._inspect)
+                self._attempt(dossier, workers[dossier.index], wave, "check", self._check)
                 self._attempt(dossier, workers[dossier.index], wave, "finish", self._dismiss)
         clock = self._surroundings.clock
         self._tell(WaveDone(wave, hire_s, Anchor(clock.now(), clock.wall()), self._meter.piece(), load))
@@ -232,7 +234,7 @@ class GroupMeasurement:
             worker.kill()
 
     def _enrol(self, dossier: Dossier, worker: Worker, wave: int) -> None:
-        """Build, take the first step, check the results, warm up; then wait, frozen."""
+        """Build, take the first step, warm up; then wait, frozen."""
         plan, begin = self._plan, self._clock()
         request = Build(
             dossier.case,
@@ -240,7 +242,6 @@ class GroupMeasurement:
             usable_cpus(),
             self._cache_folder(dossier),
             plan.seed,
-            thorough=wave == 0,
             within=[self._surroundings.run, group_name(dossier.case), str(dossier.case)],
         )
         built = worker.ask(request, Built, plan.build_limit_s)
@@ -270,9 +271,7 @@ class GroupMeasurement:
                 or shape(plan, dossier.case.variant.device, warmed.step_s),
                 warmed.step_s,
                 self._clock() - begin,
-                built.check_s,
-                list(built.proofs),
-                [replace(check, wave=wave) for check in built.checks],
+                proofs=list(built.proofs),
             )
         )
         self._note_platform(dossier, worker, wave, pinned=built.pinned)
@@ -372,6 +371,16 @@ class GroupMeasurement:
             return
         worker.freeze()
         self._tell(Looked(wave, dossier.index, inspected.phases, inspected.profile))
+
+    def _check(self, dossier: Dossier, worker: Worker, wave: int) -> None:
+        """Hold what the step computes against its reference: at length once, with a quick look in later waves."""
+        if self._lost_in.get(dossier.index) == wave:
+            return
+        worker.thaw()
+        examined = worker.ask(Examine(thorough=not dossier.checks), Examined, self._plan.build_limit_s)
+        worker.freeze()
+        checks = [replace(check, wave=wave) for check in examined.checks]
+        self._tell(Checked(wave, dossier.index, checks, examined.check_s))
 
     def _dismiss(self, dossier: Dossier, worker: Worker, wave: int) -> None:
         if self._lost_in.get(dossier.index) == wave:

@@ -16,7 +16,7 @@ def pace(book: GroupBook, wave: int, hire_s: float, *, cold: bool, energy: bool)
 
     Asked in the first wave, in the second, which shows what later ones take and settles their number, and at the look.
     ``hire_s`` is what bringing up the workers took; ``cold`` whether they began with empty caches, which is not
-    counted, and neither are long checks; ``energy`` whether a wave ends with blocks for energy.
+    counted; ``energy`` whether a wave ends with blocks for energy.
     """
     staff = book.staff
     kept = [dossier.stride for dossier in book.dossiers]
@@ -25,7 +25,7 @@ def pace(book: GroupBook, wave: int, hire_s: float, *, cold: bool, energy: bool)
     blocks_s = [dossier.block_s for dossier in staff]
     chosen = strides(blocks_s)
     round_s = sum(block_s / stride for block_s, stride in zip(blocks_s, chosen, strict=True))
-    overhead_s = hire_s + sum(dossier.set_up_s for dossier in staff)
+    overhead_s = hire_s + sum(dossier.set_up_s + dossier.check_s for dossier in staff)
     overhead_s -= _cold_s(staff) if cold else 0.0
     overhead_s += _energy_round_s(book.plan, staff) if energy else 0.0
     costs = Pace(book.plan.group_budget_s(len(book.dossiers)), max(0.0, overhead_s), round_s)
@@ -37,9 +37,9 @@ def pace(book: GroupBook, wave: int, hire_s: float, *, cold: bool, energy: bool)
 
 
 def _cold_s(staff: Sequence[Dossier]) -> float:
-    """What only a first wave pays: filling the compilers' caches, and checking at length."""
+    """What only a first wave pays: filling the compilers' caches."""
     lives = [dossier.lives[-1] for dossier in staff if dossier.lives]
-    return sum(life.build_s + life.first_step_s for life in lives) + sum(dossier.check_s for dossier in staff)
+    return sum(life.build_s + life.first_step_s for life in lives)
 
 
 def _energy_round_s(plan: Plan, staff: Sequence[Dossier]) -> float:

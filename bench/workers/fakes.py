@@ -19,6 +19,8 @@ from bench.workers.messages import (
     Block,
     Build,
     Built,
+    Examine,
+    Examined,
     Finish,
     Finished,
     Inspect,
@@ -129,7 +131,9 @@ class ScriptedWorker:
         if isinstance(request, Block):
             self._blocks += 1
             return f"block {self._blocks}"
-        return {Build: "build", Inspect: "inspect", Finish: "finish", Prepare: "prepare"}[type(request)]
+        return {Build: "build", Inspect: "inspect", Examine: "check", Finish: "finish", Prepare: "prepare"}[
+            type(request)
+        ]
 
     def _scripted_step_s(self) -> float:
         step_s = self._script.step_s
@@ -139,7 +143,9 @@ class ScriptedWorker:
         if isinstance(request, Block):
             return self._step_s * (request.drop_steps + request.steps * request.samples) + request.drop_s
         if isinstance(request, Build):
-            return self._script.build_s + self._script.check_s * request.thorough
+            return self._script.build_s
+        if isinstance(request, Examine):
+            return self._script.check_s * request.thorough
         return 0.0
 
     def _phases(self, request: Inspect) -> PhaseBlock | None:
@@ -153,14 +159,14 @@ class ScriptedWorker:
         scene.now_s += self._takes(request)
         match request:
             case Build():
-                checks, check_s = list(script.checks(request.thorough)), script.check_s * request.thorough
-                proofs = list(script.proofs)
-                return Built(start_s, script.build_s, self._step_s, script.items, proofs, [], True, checks, check_s)
+                return Built(start_s, script.build_s, self._step_s, script.items, list(script.proofs), [], True)
             case Block():
                 host_s = self._step_s * request.steps
                 return Sealed([(start_s + n * host_s, host_s, None) for n in range(request.samples)])
             case Inspect():
                 return Inspected(self._phases(request), None)
+            case Examine():
+                return Examined(list(script.checks(request.thorough)), self._takes(request))
             case Finish():
                 return Finished(script.peak_memory_bytes)
             case Prepare():

@@ -30,7 +30,6 @@ class Build(msgspec.Struct, tag=True, frozen=True):
     cpus: list[int] | None  # cores to be pinned to
     caches: str | None  # folder for compilers' caches: empty in the first wave
     seed: int
-    thorough: bool = True  # check the results at length, else with a quick look
     within: list[str] = []  # names of the ranges that a profiler shows around what this worker does: run, group, case
 
 
@@ -49,6 +48,10 @@ class Inspect(msgspec.Struct, tag=True, frozen=True):
     trace: str | None  # where its trace is written
 
 
+class Examine(msgspec.Struct, tag=True, frozen=True):
+    thorough: bool  # check the results at length, else with a quick look
+
+
 class Finish(msgspec.Struct, tag=True, frozen=True):
     pass
 
@@ -65,8 +68,6 @@ class Built(msgspec.Struct, tag=True, frozen=True):
     proofs: list[Proof]
     settings: list[tuple[str, str]]
     pinned: bool
-    checks: list[Check] = []
-    check_s: float = 0.0
 
 
 class Sealed(msgspec.Struct, tag=True, frozen=True):
@@ -76,6 +77,11 @@ class Sealed(msgspec.Struct, tag=True, frozen=True):
 class Inspected(msgspec.Struct, tag=True, frozen=True):
     phases: PhaseBlock | None
     profile: Profile | None
+
+
+class Examined(msgspec.Struct, tag=True, frozen=True):
+    checks: list[Check]
+    check_s: float
 
 
 class Finished(msgspec.Struct, tag=True, frozen=True):
@@ -91,5 +97,5 @@ class Trouble(msgspec.Struct, tag=True, frozen=True):
     detail: str = ""  # last lines of the traceback
 
 
-Request = Prepare | Build | Block | Inspect | Finish
-Reply = Prepared | Built | Sealed | Inspected | Finished | Trouble
+Request = Prepare | Build | Block | Inspect | Examine | Finish
+Reply = Prepared | Built | Sealed | Inspected | Examined | Finished | Trouble

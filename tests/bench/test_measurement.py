@@ -41,7 +41,17 @@ def test_a_case_is_built_warmed_up_and_frozen_and_thawed_only_for_its_blocks(tmp
     stretches = ["thaw", "stretch", "freeze"] * 7  # the first is too short to be a witness
     blocks = ["thaw", "block 1", "freeze", "thaw", "block 2", "freeze"]
     for name in NAMES:
-        assert scene.events(name) == ["build", "freeze", *stretches, *blocks, "thaw", "finish"]
+        assert scene.events(name) == [
+            "build",
+            "freeze",
+            *stretches,
+            *blocks,
+            "thaw",
+            "check",
+            "freeze",
+            "thaw",
+            "finish",
+        ]
 
 
 def test_warm_up_goes_on_until_successive_stretches_agree(tmp_path: Path) -> None:

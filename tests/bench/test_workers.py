@@ -18,7 +18,7 @@ from bench.measurement import GroupMeasurement, usable_cpus
 from bench.preparing import prepare
 from bench.workers.case_runner import CaseRunner
 from bench.workers.crew import ProcessCrew, WorkerError, describe_ending, hire
-from bench.workers.messages import Block, Build, Built, Finish, Finished, Sealed
+from bench.workers.messages import Block, Build, Built, Examine, Examined, Finish, Finished, Sealed
 from tests.bench import workloads
 
 TROUBLES = {
@@ -222,9 +222,17 @@ def test_a_conductor_that_asks_for_the_wrong_thing_is_told() -> None:
 
 
 @pytest.mark.parametrize("thorough", [True, False])
-def test_results_are_checked_after_the_first_step_and_the_proofs(thorough: bool) -> None:
-    case = Case(Workload.of("checked", workloads.build_checked), Variant.of())
-    built = CaseRunner(own_process=False).answer(Build(case, None, None, None, 0, thorough))
-    assert isinstance(built, Built)
-    (check,) = built.checks
-    assert (check.against, check.value) == ("run proofs", float(thorough))
+def test_results_are_checked_after_all_that_is_timed(thorough: bool) -> None:
+    """What checks allocate and give back would change what a step takes from then on."""
+    case, runner = Case(Workload.of("checked", workloads.build_checked), Variant.of()), CaseRunner(own_process=False)
+    assert isinstance(runner.answer(Build(case, None, None, None, 0)), Built)
+    assert isinstance(runner.answer(Block(1, 1, 0, 0.0)), Sealed)
+    examined = runner.answer(Examine(thorough))
+    assert isinstance(examined, Examined)
+    (check,) = examined.checks
+    assert (check.against, check.value) == ("run proofs run", float(thorough))
+
+
+def test_checks_before_anything_was_built_are_refused() -> None:
+    with closing(hire(1, "in_process")) as crew, pytest.raises(MeasurementError, match="before anything was built"):
+        crew.workers[0].ask(Examine(True), Examined, 1.0)
