@@ -2,12 +2,12 @@
 
 Identical copies cannot show a harness that slows some settings more than others. So the ratio of a setting to the FP32
 baseline is measured twice: by Joulemark, as a row of the default inference group, since it is the company of others
-that could slow it; and by two plain processes, each of which runs its step back to back for ten seconds, in turn with
-the other, for five minutes::
+that could slow it; and by plain processes, each of which runs its step back to back for ten seconds, in turn with the
+other; then by two fresh ones, for five minutes in all, because a process has an offset of its own::
 
-    plain    [ FP32 10 s ][ setting 10 s ][ FP32 10 s ][ setting 10 s ] ... [ FP32 10 s ]
+    plain    [ FP32 10 s ][ setting 10 s ][ FP32 10 s ]     fresh processes     [ FP32 10 s ][ setting 10 s ] ...
 
-Each loop of the setting is divided by the mean of the FP32 loops on either side of it.
+The loop of the setting is divided by the mean of the FP32 loops on either side of it.
 
 In a noisy hour both need more time than they get by default: ``--budget 600 --waves 10 --minutes 10``.
 
@@ -26,14 +26,17 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import bench
 from bench.entries import Enrolled, GroupEntry, WaveDone
+from bench.workers.ballast import Ballast
 from suites.experiments.planted import cases
 
 _SERVE = "--serve"
+_WARM_UP_S = 2.0
 SETTINGS = ("precision=amp_bf16", "backend=compile", "threads=1")
 STARTS = ("fork_server", "spawn")
 
@@ -57,11 +60,12 @@ class PlainLoop:
     """A process that does nothing but step a variant, for some seconds each time it is told to."""
 
     def __init__(self, axes: str, seconds: float) -> None:
-        command = [sys.executable, "-m", "suites.experiments.bias", _SERVE, axes, "--loop", str(seconds)]
+        command = [sys.executable, "-m", "suites.experiments.bias", _SERVE, axes]
+        self._seconds = seconds
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def step_s(self) -> float:
-        """Median seconds of a step in one more loop.
+    def step_s(self, seconds: float | None = None) -> float:
+        """Median seconds of a step in one more loop, of another length than usual if one is given.
 
         Raises:
             MeasurementError: the process has ended.
@@ -69,7 +73,7 @@ class PlainLoop:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
-            self._process.stdin.write("go\n")
+            self._process.stdin.write(f"{self._seconds if seconds is None else seconds}\n")
             self._process.stdin.flush()
             return float(self._process.stdout.readline())
         except (OSError, ValueError) as error:
@@ -91,23 +95,25 @@ def parse_axes(text: str) -> dict[str, str | int | bool]:
 
 
 def plain_ratio(axes: str, minutes: float, loop_s: float) -> Ratio:
-    """The ratio by alternating undisturbed loops."""
-    loops = PlainLoop("", loop_s), PlainLoop(axes, loop_s)
-    try:
-        for loop in loops:
-            loop.step_s()  # builds, warms up
-        baseline, setting = loops
-        before = baseline.step_s()
-        logs: list[float] = []
-        end = time.monotonic() + 60 * minutes
-        while time.monotonic() < end or len(logs) < 2:
-            ours, after = setting.step_s(), baseline.step_s()
-            logs.append(math.log(ours / ((before + after) / 2)))
-            before = after
-    finally:
-        for loop in loops:
-            loop.close()
+    """The ratio by undisturbed loops in turn: one value for each pair of fresh processes, which have an offset each.
+
+    What lies about of the machine's memory in pieces is held meanwhile, as it is beside workers.
+    """
+    logs: list[float] = []
+    end = time.monotonic() + 60 * minutes
+    while time.monotonic() < end or len(logs) < 2:
+        with closing(Ballast()) as ballast:
+            ballast.settle()
+            logs.append(_of_fresh_processes(axes, loop_s))
     return Ratio.of(logs)
+
+
+def _of_fresh_processes(axes: str, loop_s: float) -> float:
+    with closing(PlainLoop("", loop_s)) as baseline, closing(PlainLoop(axes, loop_s)) as setting:
+        for loop in (baseline, setting):
+            loop.step_s(_WARM_UP_S)  # builds, warms up
+        before, ours, after = baseline.step_s(), setting.step_s(), baseline.step_s()
+    return math.log(ours / ((before + after) / 2))
 
 
 class Reported(NamedTuple):
@@ -180,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(_SERVE, metavar="AXES", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.serve is not None:
-        return _serve(options.serve, options.loop)
+        return _serve(options.serve)
     try:
         bench.prepare(cases(bench.Options())[:1], bench.Plan())
         plans = {name: bench.Plan(start=name, budget_s=options.budget, waves=options.waves) for name in options.start}
@@ -205,8 +211,8 @@ def _append(journal: Path, axes: str, reported: Mapping[str, Reported], plain: R
             file.write(json.dumps({**line, "plain": plain._asdict()}) + "\n")
 
 
-def _serve(axes: str, loop_s: float) -> int:
-    """The plain process: a loop for each line on standard input."""
+def _serve(axes: str) -> int:
+    """The plain process: a loop for each line on standard input, which says for how many seconds."""
     import torch
 
     from suites import inference
@@ -217,9 +223,9 @@ def _serve(axes: str, loop_s: float) -> int:
     parameters = dict(planted_workload(cases(bench.Options())[0].workload).parameters)
     run = inference.build(variant, **parameters).run  # type: ignore[arg-type]
     clock = time.perf_counter
-    for _ in sys.stdin:
+    for line in sys.stdin:
         durations, begin = [], clock()
-        while clock() - begin < loop_s:
+        while clock() - begin < float(line):
             start = clock()
             run()
             durations.append(clock() - start)
