@@ -17,7 +17,7 @@ import msgspec
 
 from bench.errors import MeasurementError, UnavailableError, UsageError
 from bench.instruments.nvtx import profiler
-from bench.workers.ballast import Ballast
+from bench.workers.ballast import Ballast, shared
 from bench.workers.case_runner import CACHE_VARIABLES, CaseRunner
 from bench.workers.channel import Channel, ChannelClosedError
 from bench.workers.messages import Build, Finish, Reply, Request, Trouble
@@ -100,7 +100,7 @@ class ProcessCrew:
     def __init__(self, count: int, start: str, *, held: bool = True) -> None:
         self.workers: list[ProcessWorker] = []
         self._nests: list[_Nest] = []
-        self._ballast = Ballast() if held else None
+        self._ballast = shared() if held else None
         batches = [count] if start == "fork_server" and hasattr(os, "fork") else [1] * count
         try:
             for size in batches:
@@ -116,8 +116,6 @@ class ProcessCrew:
             worker.kill()
         for nest in self._nests:
             nest.close()
-        if self._ballast is not None:
-            self._ballast.close()
 
 
 class _Nest:

@@ -92,8 +92,8 @@ class Sitting:
         return [pid for pid in _processes() if _says(pid, f"{_MARK}={self._mark}")]
 
     def workers(self) -> list[int]:
-        """Those that are not the conductor."""
-        return [pid for pid in self.members() if pid != self.process.pid]
+        """Those that are neither the conductor nor the one that holds memory for them."""
+        return [pid for pid in self.members() if pid != self.process.pid and not _holds_memory(pid)]
 
     def reached(self, words: str, times: int = 1) -> bool:
         """Wait until the journal has so many entries of a kind; False if the session ends before."""
@@ -112,6 +112,14 @@ class Sitting:
         for pid in left:
             os.kill(pid, signal.SIGKILL)
         return len(left)
+
+
+def _holds_memory(pid: int) -> bool:
+    """Whether a process is that of :mod:`bench.workers.ballast`."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").endswith(b"ballast.py")
+    except OSError:
+        return False
 
 
 def kill_conductor(folder: Path, chance: random.Random, length_s: float) -> dict[str, Any]:
