@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -50,20 +49,17 @@ def test_cores_are_listed_as_the_kernel_does() -> None:
 
 @linux
 def test_the_pieces_are_held_until_they_are_given_back() -> None:
-    before, available = _pieces_bytes(), available_memory_bytes()
+    available = available_memory_bytes()
     assert available is not None
-    with closing(Ballast()) as held:
+    held = Ballast()
+    with closing(held):
         size = held.settle()
         assert 0 < size <= available * 0.26
-        assert _pieces_bytes() < max(before / 2, 300 << 20) or size > available * 0.24  # bounded by the share
-        left = available_memory_bytes()
-        assert left is not None
-        assert left < available - size / 2
+        assert held._process is not None
+        status = Path(f"/proc/{held._process.pid}/status")
+        assert size <= _resident_bytes(status) < size + (64 << 20)
         assert size <= held.settle() <= available * 0.26  # and what has come up since
-    deadline = time.monotonic() + 5
-    while (available_memory_bytes() or 0) < available - size / 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert (available_memory_bytes() or 0) >= available - size / 2
+    assert not status.exists()
     held.close()
 
 
@@ -94,5 +90,6 @@ def test_without_what_the_kernel_says_nothing_is_held(monkeypatch: pytest.Monkey
     held.close()
 
 
-def _pieces_bytes() -> int:
-    return sum(pieces(Path("/proc/buddyinfo").read_text()).values())
+def _resident_bytes(status: Path) -> int:
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024
