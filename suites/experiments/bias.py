@@ -9,7 +9,8 @@ other; then by two fresh ones, for five minutes in all, because a process has an
 
 The loop of the setting is divided by the mean of the FP32 loops on either side of it.
 
-In a noisy hour both need more time than they get by default: ``--budget 600 --waves 10 --minutes 10``.
+In a noisy hour both need more time than they get by default: ``--budget 600 --waves 10 --minutes 10``. Where the noise
+changes within seconds, more and shorter turns of the same two processes cancel it better: ``--loop 2 --turns 7``.
 
 ``--start fork_server spawn`` holds both ways of bringing workers up against the same loops, and says what they cost.
 """
@@ -94,26 +95,31 @@ def parse_axes(text: str) -> dict[str, str | int | bool]:
     return axes
 
 
-def plain_ratio(axes: str, minutes: float, loop_s: float) -> Ratio:
+def plain_ratio(axes: str, minutes: float, loop_s: float, turns: int = 1) -> Ratio:
     """The ratio by undisturbed loops in turn: one value for each pair of fresh processes, which have an offset each.
 
-    What lies about of the machine's memory in pieces is held meanwhile, as it is beside workers.
+    The setting has so many turns in each pair, the baseline one more. What lies about of the machine's memory in pieces
+    is held meanwhile, as it is beside workers.
     """
     logs: list[float] = []
     end = time.monotonic() + 60 * minutes
     while time.monotonic() < end or len(logs) < 2:
         with closing(Ballast()) as ballast:
             ballast.settle()
-            logs.append(_of_fresh_processes(axes, loop_s))
+            logs.append(_of_fresh_processes(axes, loop_s, turns))
     return Ratio.of(logs)
 
 
-def _of_fresh_processes(axes: str, loop_s: float) -> float:
+def _of_fresh_processes(axes: str, loop_s: float, turns: int) -> float:
     with closing(PlainLoop("", loop_s)) as baseline, closing(PlainLoop(axes, loop_s)) as setting:
         for loop in (baseline, setting):
             loop.step_s(_WARM_UP_S)  # builds, warms up
-        before, ours, after = baseline.step_s(), setting.step_s(), baseline.step_s()
-    return math.log(ours / ((before + after) / 2))
+        logs, before = [], baseline.step_s()
+        for _ in range(turns):
+            ours, after = setting.step_s(), baseline.step_s()
+            logs.append(math.log(ours / ((before + after) / 2)))
+            before = after
+    return statistics.fmean(logs)
 
 
 class Reported(NamedTuple):
@@ -179,6 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("settings", nargs="*", default=SETTINGS, help="axis values, like precision=amp_bf16")
     parser.add_argument("--minutes", type=float, default=5.0, help="of plain loops for each setting (5)")
     parser.add_argument("--loop", type=float, default=10.0, metavar="S", help="seconds of one plain loop (10)")
+    parser.add_argument("--turns", type=int, default=1, metavar="N", help="of the setting in a pair of processes (1)")
     parser.add_argument("--budget", type=float, metavar="S", help="seconds for the group (its default)")
     parser.add_argument("--waves", type=int, default=bench.Plan().waves, help="of the group (6)")
     parser.add_argument("--start", nargs="+", choices=STARTS, default=STARTS[:1], help="how workers are brought up")
@@ -193,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ratios = {start: reported_ratios(options.settings, plan) for start, plan in plans.items()}
         for axes in options.settings:
             reported = {start: ratios[start][axes] for start in options.start}
-            plain = plain_ratio(axes, options.minutes, options.loop)
+            plain = plain_ratio(axes, options.minutes, options.loop, options.turns)
             for start, one in reported.items():
                 print(sentence(axes, start, one, plain), flush=True)
             if options.journal is not None:

@@ -31,6 +31,33 @@ def test_a_ratio_has_the_standard_error_of_its_mean():
     assert ratio == (pytest.approx(0.02), pytest.approx(0.01), 2)
 
 
+class DriftingLoop:
+    """A machine that gets slower by a millisecond a loop, and a setting that takes twice as long; no warm-up counted."""
+
+    loops = 0
+
+    def __init__(self, axes: str, seconds: float) -> None:
+        self._factor = 2.0 if axes else 1.0
+
+    def step_s(self, seconds: float | None = None) -> float:
+        if seconds is None:
+            DriftingLoop.loops += 1
+        return self._factor * (10 + DriftingLoop.loops) / 1000
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_a_steady_drift_cancels_whatever_the_number_of_turns(monkeypatch: pytest.MonkeyPatch, turns: int):
+    monkeypatch.setattr(bias, "PlainLoop", DriftingLoop)
+    monkeypatch.setattr(DriftingLoop, "loops", 0)
+    ratio = bias.plain_ratio("threads=1", 0.0, 10.0, turns)
+    assert math.exp(ratio.mean) == pytest.approx(2.0)
+    assert ratio.values == 2, "a value for each pair of processes, at least two"
+    assert DriftingLoop.loops == 2 * (2 * turns + 1)
+
+
 def test_a_way_of_starting_workers_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit):
         bias.main(["--start", "thread"])
