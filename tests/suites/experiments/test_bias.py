@@ -32,7 +32,7 @@ def test_a_ratio_has_the_standard_error_of_its_mean():
 
 
 class DriftingLoop:
-    """A machine that gets slower by a millisecond a loop, and a setting that takes twice as long; no warm-up counted."""
+    """On a machine that gets slower by a millisecond a loop; a setting takes twice as long. Warm-ups do not count."""
 
     loops = 0
 
