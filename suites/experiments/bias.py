@@ -7,7 +7,9 @@ other; then by two fresh ones, for five minutes in all, because a process has an
 
     plain    [ FP32 10 s ][ setting 10 s ][ FP32 10 s ]     fresh processes     [ FP32 10 s ][ setting 10 s ] ...
 
-The loop of the setting is divided by the mean of the FP32 loops on either side of it.
+Each step of a setting's loop is held against each of the FP32 loops on either side, as Joulemark does with the samples
+of a round, and what a pair of processes says is summed up as what a wave says. Ratios of medians would differ from that
+on a noisy machine, whatever the harness: a step on two threads has a longer tail than one on one thread.
 
 In a noisy hour both need more time than they get by default: ``--budget 600 --waves 10 --minutes 10``. Where the noise
 changes within seconds, more and shorter turns of the same two processes cancel it better: ``--loop 2 --turns 7``.
@@ -32,12 +34,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import bench
+from bench.analysis.comparison import log_of_wave
 from bench.entries import Enrolled, GroupEntry, WaveDone
 from bench.workers.ballast import Ballast
 from suites.experiments.planted import cases
 
 _SERVE = "--serve"
 _WARM_UP_S = 2.0
+#: So many steps of a loop are told of, all over it.
+_MOST_STEPS = 100
 SETTINGS = ("precision=amp_bf16", "backend=compile", "threads=1")
 STARTS = ("fork_server", "spawn")
 
@@ -65,8 +70,8 @@ class PlainLoop:
         self._seconds = seconds
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def step_s(self, seconds: float | None = None) -> float:
-        """Median seconds of a step in one more loop, of another length than usual if one is given.
+    def steps_s(self, seconds: float | None = None) -> list[float]:
+        """Seconds of steps all over one more loop, of another length than usual if one is given.
 
         Raises:
             MeasurementError: the process has ended.
@@ -76,7 +81,7 @@ class PlainLoop:
         try:
             self._process.stdin.write(f"{self._seconds if seconds is None else seconds}\n")
             self._process.stdin.flush()
-            return float(self._process.stdout.readline())
+            return json.loads(self._process.stdout.readline())  # type: ignore[no-any-return]
         except (OSError, ValueError) as error:
             msg = f"a plain loop ended; run its command by hand to see why: {' '.join(map(str, self._process.args))}"  # type: ignore[arg-type]
             raise bench.MeasurementError(msg) from error
@@ -113,13 +118,13 @@ def plain_ratio(axes: str, minutes: float, loop_s: float, turns: int = 1) -> Rat
 def _of_fresh_processes(axes: str, loop_s: float, turns: int) -> float:
     with closing(PlainLoop("", loop_s)) as baseline, closing(PlainLoop(axes, loop_s)) as setting:
         for loop in (baseline, setting):
-            loop.step_s(_WARM_UP_S)  # builds, warms up
-        logs, before = [], baseline.step_s()
+            loop.steps_s(_WARM_UP_S)  # builds, warms up
+        rounds, before = [], baseline.steps_s()
         for _ in range(turns):
-            ours, after = setting.step_s(), baseline.step_s()
-            logs.append(math.log(ours / ((before + after) / 2)))
+            ours, after = setting.steps_s(), baseline.steps_s()
+            rounds.append([math.log(us / them) for us in ours for them in before + after])
             before = after
-    return statistics.fmean(logs)
+    return log_of_wave(rounds)
 
 
 class Reported(NamedTuple):
@@ -236,7 +241,7 @@ def _serve(axes: str) -> int:
             start = clock()
             run()
             durations.append(clock() - start)
-        print(statistics.median(durations), flush=True)
+        print(json.dumps(durations[:: math.ceil(len(durations) / _MOST_STEPS)]), flush=True)
     return 0
 
 

@@ -32,17 +32,17 @@ def test_a_ratio_has_the_standard_error_of_its_mean():
 
 
 class DriftingLoop:
-    """On a machine that gets slower by a millisecond a loop; a setting takes twice as long. Warm-ups do not count."""
+    """On a machine that gets slower by a percent a loop; a setting takes twice as long. Warm-ups do not count."""
 
     loops = 0
 
     def __init__(self, axes: str, seconds: float) -> None:
         self._factor = 2.0 if axes else 1.0
 
-    def step_s(self, seconds: float | None = None) -> float:
+    def steps_s(self, seconds: float | None = None) -> list[float]:
         if seconds is None:
             DriftingLoop.loops += 1
-        return self._factor * (10 + DriftingLoop.loops) / 1000
+        return [self._factor * math.exp(DriftingLoop.loops / 100)] * 3
 
     def close(self) -> None:
         pass
