@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -27,8 +27,8 @@ from pathlib import Path
 import msgspec
 
 from bench import profiling
-from bench.analysis.quality import is_disturbed
-from bench.analysis.stopping import WANTED_ROUNDS, is_look, may_leave
+from bench.analysis.circumstances import of_budget, of_host, of_worker
+from bench.analysis.stopping import is_look, may_leave
 from bench.dossier import Dossier, GroupBook
 from bench.entries import (
     Anchor,
@@ -60,7 +60,6 @@ from bench.workers.crew import Worker, hire
 from bench.workers.messages import Block, Build, Built, Examine, Examined, Finish, Finished, Inspected, Sealed
 
 _FINISH_LIMIT_S = 10.0
-_MOST_NAMED = 6
 
 
 class GroupMeasurement:
@@ -137,7 +136,7 @@ class GroupMeasurement:
         except (KeyboardInterrupt, OutOfTimeError) as error:
             kind = CaveatKind.OUT_OF_TIME if isinstance(error, OutOfTimeError) else CaveatKind.INTERRUPTED
             for dossier in book.staff:
-                self._doubt(dossier, wave, kind, waves=wave, planned=book.waves)
+                self._doubt(dossier, wave, [Caveat.of(kind, waves=wave, planned=book.waves)])
             raise
         finally:
             self._stop()
@@ -153,10 +152,10 @@ class GroupMeasurement:
             self._record(entry)
         self.book.note(entry)
 
-    def _doubt(self, dossier: Dossier, wave: int, kind: CaveatKind, **figures: float | str) -> None:
-        caveat = Caveat.of(kind, **figures)
-        if dossier.caveats.get(kind) != caveat:
-            self._tell(Doubted(wave, dossier.index, caveat))
+    def _doubt(self, dossier: Dossier, wave: int, caveats: Iterable[Caveat]) -> None:
+        for caveat in caveats:
+            if dossier.caveats.get(caveat.kind) != caveat:
+                self._tell(Doubted(wave, dossier.index, caveat))
 
     def _run_wave(self, wave: int) -> None:
         begin = self._clock()
@@ -189,28 +188,11 @@ class GroupMeasurement:
             self._run_round(wave, round_, workers)
             self._progress.round_done(wave, round_, self.book.rounds)
         load = self._watchman.end(groups)
-        self._doubt_quiet(wave, load)
-        return load
-
-    def _doubt_quiet(self, wave: int, load: HostLoad | None) -> None:
-        """Say of every row in which waves others worked on our cores, and whether another run did."""
         loads = self.book.loads | ({wave: load} if load is not None else {})
-        busy = {where: one for where, one in loads.items() if is_disturbed(one)}
-        rivals = self._watchman.rivals()
+        doubts = tuple(of_host(loads, self._watchman.rivals()))
         for dossier in self.book.staff:
-            if busy:
-                self._doubt(
-                    dossier,
-                    wave,
-                    CaveatKind.BUSY_HOST,
-                    waves=len(busy),
-                    named=_named(sorted(busy)),
-                    others=round(max(one.others_cores for one in busy.values()), 2),
-                    stolen=round(max(one.stolen_cores for one in busy.values()), 2),
-                    cores=max(one.cores for one in busy.values()),
-                )
-            if rivals:
-                self._doubt(dossier, wave, CaveatKind.ANOTHER_RUN, runs=rivals)
+            self._doubt(dossier, wave, doubts)
+        return load
 
     def _attempt(
         self, dossier: Dossier, worker: Worker, wave: int, phase: str, work: Callable[..., None], *where: int
@@ -274,23 +256,16 @@ class GroupMeasurement:
                 proofs=list(built.proofs),
             )
         )
-        self._note_platform(dossier, worker, wave, pinned=built.pinned)
+        profiler = self._surroundings.profiler
+        self._doubt(
+            dossier, wave, of_worker(plan, can_freeze=worker.can_freeze, pinned=built.pinned, profiler=profiler)
+        )
 
     def _thawed(self, worker: Worker, block: Block) -> Sealed:
         worker.thaw()
         sealed = worker.ask(block, Sealed, self._plan.block_limit_s)
         worker.freeze()
         return sealed
-
-    def _note_platform(self, dossier: Dossier, worker: Worker, wave: int, *, pinned: bool) -> None:
-        if self._plan.start == "in_process":
-            self._doubt(dossier, wave, CaveatKind.IN_PROCESS)
-        elif not worker.can_freeze:
-            self._doubt(dossier, wave, CaveatKind.UNFROZEN)
-        if not pinned:
-            self._doubt(dossier, wave, CaveatKind.UNPINNED)
-        if self._surroundings.profiler is not None:
-            self._doubt(dossier, wave, CaveatKind.PROFILED, profiler=self._surroundings.profiler)
 
     def _cache_folder(self, dossier: Dossier) -> str:
         folder = self._caches / f"{dossier.index}-{dossier.case.workload.name}"
@@ -302,13 +277,10 @@ class GroupMeasurement:
         if wave > 1:
             return
         self._tell(pace(self.book, wave, hire_s, cold=wave == self._first_wave, energy=self._meter.measures))
-        waves, planned = self.book.waves, self._plan.waves
-        self._progress.waves_set(waves)
-        for dossier in self.book.staff if wave == 1 and waves < planned else ():
-            self._doubt(dossier, wave, CaveatKind.FEWER_WAVES, waves=waves, planned=planned)
-        rounds, wanted = self.book.rounds, self._plan.rounds or WANTED_ROUNDS
-        for dossier in self.book.staff if rounds < wanted else ():
-            self._doubt(dossier, wave, CaveatKind.CUT_TO_BUDGET, rounds=rounds, planned=wanted)
+        self._progress.waves_set(self.book.waves)
+        settled = self.book.waves if wave == 1 else None
+        for dossier in self.book.staff:
+            self._doubt(dossier, wave, of_budget(self._plan, settled, self.book.rounds))
 
     def _run_round(self, wave: int, round_: int, workers: dict[int, Worker]) -> None:
         taking_part = [dossier for dossier in self._drawn() if round_ % dossier.stride == 0]
@@ -365,7 +337,7 @@ class GroupMeasurement:
         try:
             inspected = worker.ask(request, Inspected, self._plan.block_limit_s)
         except (BenchError, OSError) as error:
-            self._doubt(dossier, wave, CaveatKind.NOT_INSPECTED, reason=str(error))
+            self._doubt(dossier, wave, [Caveat.of(CaveatKind.NOT_INSPECTED, reason=str(error))])
             self._lost_in[dossier.index] = wave
             worker.kill()
             return
@@ -400,12 +372,6 @@ class GroupMeasurement:
         paced = pace(self.book, wave, self.book.hire_s, cold=False, energy=self._meter.measures)
         if paced.rounds > self.book.rounds:
             self._tell(paced)
-
-
-def _named(waves: Sequence[int]) -> str:
-    """The first few, as people count: a run of a day has thousands."""
-    more = f" and {len(waves) - _MOST_NAMED} more" if len(waves) > _MOST_NAMED else ""
-    return ", ".join(str(wave + 1) for wave in waves[:_MOST_NAMED]) + more
 
 
 def group_name(case: Case) -> str:
