@@ -36,6 +36,7 @@ from typing import NamedTuple
 import bench
 from bench.analysis.comparison import log_of_wave
 from bench.entries import Enrolled, GroupEntry, WaveDone
+from bench.workers import settings
 from bench.workers.ballast import Ballast
 from suites.experiments.planted import cases
 
@@ -225,13 +226,11 @@ def _append(journal: Path, axes: str, reported: Mapping[str, Reported], plain: R
 
 def _serve(axes: str) -> int:
     """The plain process: a loop for each line on standard input, which says for how many seconds."""
-    import torch
-
     from suites import inference
     from suites.experiments.planted import planted_workload
 
     variant = bench.Variant.of(**parse_axes(axes))
-    torch.set_num_threads(variant.threads or torch.get_num_threads())
+    settings.apply(variant, seed=0)
     parameters = dict(planted_workload(cases(bench.Options())[0].workload).parameters)
     run = inference.build(variant, **parameters).run  # type: ignore[arg-type]
     clock = time.perf_counter

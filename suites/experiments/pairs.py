@@ -137,15 +137,16 @@ def bounds(hits: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
 
 def table(runs: Sequence[dict[str, Any]]) -> str:
     """Markdown: what was planted, how often it was called different, with bounds; and how often by itself."""
-    found = [(run.get("load", 0), one, run["settings"]) for run in runs for one in run["pairs"]]
+    found = [(_kind(run), one, run.get("settings", [])) for run in runs for one in run["pairs"]]
     lines = [
         "| busy processes beside | planted | band | pairs | called different | 95 % bounds | judged alone |",
         "|---|---|---|---|---|---|---|",
     ]
-    for beside, permille in sorted({(beside, one["permille"]) for beside, one, _ in found}):
-        chosen = [(one, settings) for where, one, settings in found if (where, one["permille"]) == (beside, permille)]
+    for kind, permille in sorted({(kind, one["permille"]) for kind, one, _ in found}):
+        chosen = [(one, settings) for other, one, settings in found if (other, one["permille"]) == (kind, permille)]
         wanted = {bench.Verdict.SLOWER} if permille else {bench.Verdict.SLOWER, bench.Verdict.FASTER}
         planted = f"{permille / 10:g} %" if permille else "nothing"
+        beside = f"{kind[0]}, nothing else in the group" if kind[1] else str(kind[0])
         for band in (0.01, 0.0):
             hits = sum(called(one, band, settings) in wanted for one, settings in chosen)
             alone = sum(called(one, band) in wanted for one, _ in chosen)
@@ -163,6 +164,11 @@ def _planted(options: argparse.Namespace) -> tuple[int, ...]:
     if options.alone is not None:
         return (0,) * int(options.alone)
     return LOADED_PAIRS if options.loaded else QUIET_PAIRS
+
+
+def _kind(run: dict[str, Any]) -> tuple[int, bool]:
+    """How many busy processes ran beside, and whether there were no settings in the group; older lines say neither."""
+    return run.get("load", 0), bool(run.get("alone", "settings" in run and not run["settings"]))
 
 
 def _permilles(run: dict[str, Any]) -> tuple[int, ...]:
@@ -183,7 +189,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.folder.mkdir(parents=True, exist_ok=True)
     runs = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
     permilles = _planted(options)
-    kind = [run for run in runs if run.get("load", 0) == options.loaded and _permilles(run) == permilles]
+    wanted = (options.loaded, options.alone is not None, permilles)
+    kind = [run for run in runs if (*_kind(run), _permilles(run)) == wanted]
     presence = Presence(["cpu"])
     try:
         if not options.table and options.alone is None and len(kind) < options.runs:
@@ -195,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with load(options.loaded):
                 watchman = HostWatchman(presence)
                 run = measure_run(permilles, seed, plan, watchman, alone=options.alone is not None)
-            runs.append({**run, "load": options.loaded})
+            runs.append({**run, "load": options.loaded, "alone": options.alone is not None})
             with journal.open("a") as file:
                 file.write(json.dumps(runs[-1]) + "\n")
             print(f"run {seed + 1} of {options.runs}: {run['duration_s']:.0f} s", file=sys.stderr, flush=True)

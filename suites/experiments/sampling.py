@@ -63,6 +63,10 @@ class WatchedCrew:
         self.workers: Sequence[Worker] = [first, WatchedWorker(second, sampler)]
         self._crew = crew
 
+    @property
+    def groups(self) -> Sequence[int]:
+        return self._crew.groups
+
     def close(self) -> None:
         self._crew.close()
 

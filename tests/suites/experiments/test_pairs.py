@@ -45,7 +45,14 @@ def test_what_is_missing_is_measured_and_no_more(tmp_path: Path, measured: list[
 def test_runs_with_other_pairs_or_beside_another_load_do_not_count_as_done(
     tmp_path: Path, measured: list[tuple[tuple[int, ...], int]]
 ):
-    for arguments in ([], ["--plant", "0"], ["--loaded"], ["--loaded", "2"], ["--alone", "3"]):
+    for arguments in (
+        [],
+        ["--plant", "0"],
+        ["--loaded"],
+        ["--loaded", "2"],
+        ["--alone", "3"],
+        ["--plant", "0", "0", "0"],
+    ):
         pairs.main([str(tmp_path), "--runs", "1", *arguments])
     assert [permilles for permilles, _ in measured] == [
         pairs.QUIET_PAIRS,
@@ -53,9 +60,11 @@ def test_runs_with_other_pairs_or_beside_another_load_do_not_count_as_done(
         pairs.LOADED_PAIRS,
         pairs.LOADED_PAIRS,
         (0, 0, 0),
+        (0, 0, 0),
     ]
     lines = [json.loads(line) for line in (tmp_path / "runs.jsonl").read_text().splitlines()]
-    assert [line["load"] for line in lines] == [0, 0, 1, 2, 0]
+    assert [line["load"] for line in lines] == [0, 0, 1, 2, 0, 0]
+    assert [line["alone"] for line in lines] == [False] * 4 + [True, False]
 
 
 @pytest.mark.usefixtures("measured")
