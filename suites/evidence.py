@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import nn
@@ -25,12 +25,14 @@ def placement_proofs(
     operations: Sequence[Operation],
     *,
     own_layout: bool,
+    own_arithmetic: bool = False,
     hidden: bool = False,
 ) -> Iterator[Proof]:
     """Evidence for device, precision and layout.
 
-    ``own_layout`` where the backend lays tensors out as it likes; ``hidden`` where it may run what PyTorch's profiler
-    sees as kernels only: then operations that were not seen say nothing.
+    ``own_layout`` where the backend lays tensors out as it likes; ``own_arithmetic`` where PyTorch's is not what it
+    computes by; ``hidden`` where it may run what PyTorch's profiler sees as kernels only: then operations that were not
+    seen say nothing.
     """
     devices = {str(tensor.device) for tensor in (*model.parameters(), images)}
     yield Proof("device", placement.device, _joined(devices))
@@ -39,7 +41,7 @@ def placement_proofs(
     types = operand_types(operations)
     if types or not hidden:
         yield Proof("products", _name(placement.computed_in), _joined(types))
-    if placement.precision in ("fp32", "tf32"):
+    if placement.precision in ("fp32", "tf32") and not own_arithmetic:
         wanted = _FULL if placement.precision == "fp32" else _TF32
         yield Proof("float32 arithmetic", wanted, float32_arithmetic(placement.device))
     given = {layout_of(each.shape, each.stride()) for each in (*model.parameters(), images)}
@@ -48,6 +50,15 @@ def placement_proofs(
         yield Proof("layout convolved", placement.layout, _joined(convolution_layouts(operations)))
     if placement.device != "cpu":
         yield from kernel_proofs(placement.precision, "" if own_layout else placement.layout, kernels(operations))
+
+
+def engine_arithmetic(precision: str, found: str) -> Proof:
+    """What :func:`float32_arithmetic` found of engines whose compiler chooses among kernels by timing them.
+
+    With TF32 allowed it may still choose one in full float32 for the probe, which then says nothing of the model.
+    """
+    fact = "float32 arithmetic"
+    return Proof(fact, _FULL, found) if precision == "fp32" else Proof.seen(fact, found)
 
 
 def onednn_proofs(variant: Variant, operations: Sequence[Operation]) -> Iterator[Proof]:
@@ -81,22 +92,36 @@ def scaling_proofs(placement: Placement, operations: Sequence[Operation]) -> Ite
         yield Proof("loss scaling", "yes", "yes" if scaled else "no")
 
 
-def float32_arithmetic(device: str) -> str:
+class Probe(nn.Module):
+    """One convolution and one matrix product of the same images, side by side: [n, 64, 8, 8] becomes [n, 2368].
+
+    Neither works on the other's result, so that each shows its own arithmetic.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        random = torch.Generator().manual_seed(0)
+        self.images = torch.randn(64, 64, 8, 8, generator=random)
+        self.kernels = nn.Buffer(torch.randn(64, 64, 3, 3, generator=random))
+        self.weights = nn.Buffer(torch.randn(64 * 8 * 8, 64, generator=random))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.cat((nn.functional.conv2d(images, self.kernels).flatten(1), images.flatten(1) @ self.weights), 1)
+
+
+def float32_arithmetic(device: str, forward: Callable[[torch.Tensor], torch.Tensor] | None = None) -> str:
     """``"full"`` when float32 products on this device keep 24 bits, ``"tf32"`` when 11, else "reduced" with the error.
 
     Global settings let PyTorch round the operands of a float32 product to fewer bits without a trace in any type; only
-    a result shows it. The products of one convolution and one matrix are compared with those computed in float64.
+    a result shows it. ``forward`` computes what :class:`Probe` does in the way that is in question, by default PyTorch
+    does; it is compared with the same in float64.
     """
-    random = torch.Generator().manual_seed(0)
-    images, weights = (torch.randn(sizes, generator=random) for sizes in ((8, 64, 8, 8), (64, 64, 3, 3)))
-    left, right = (torch.randn(256, 256, generator=random) for _ in range(2))
+    probe = Probe()
+    exact = probe.double()(probe.images.double())
     with torch.inference_mode():
-        convolved = nn.functional.conv2d(images.to(device), weights.to(device)).cpu()
-        multiplied = (left.to(device) @ right.to(device)).cpu()
-        return _worst(
-            bits_kept(convolved, nn.functional.conv2d(images.double(), weights.double())),
-            bits_kept(multiplied, left.double() @ right.double()),
-        )
+        values = (forward or probe.float().to(device))(probe.images.to(device)).cpu()
+    split = [64 * 6 * 6, 64]
+    return _worst(*(bits_kept(*both) for both in zip(values.split(split, 1), exact.split(split, 1), strict=True)))
 
 
 def bits_kept(values: torch.Tensor, exact: torch.Tensor) -> str:

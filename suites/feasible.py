@@ -36,6 +36,15 @@ class Rule:
 #: Programs of their own, which infer what was exported to them and nothing else.
 _RUNTIMES = frozenset({"onnxruntime", "onnxruntime_tensorrt", "onnxruntime_trt_rtx", "openvino"})
 _INFER_ONLY = frozenset({*_RUNTIMES, "tensorrt"})
+#: What they compute in, by the kind of device. Each backend refuses all else; a test holds the two against each other.
+_PRECISIONS: Mapping[tuple[str, str], frozenset[str]] = {
+    ("onnxruntime", "cpu"): frozenset({"fp32", "int8"}),
+    ("onnxruntime", "cuda"): frozenset({"fp32", "tf32"}),
+    ("onnxruntime_tensorrt", "cuda"): frozenset({"fp32", "tf32"}),
+    ("onnxruntime_trt_rtx", "cuda"): frozenset({"fp32", "tf32"}),
+    ("openvino", "cpu"): frozenset({"fp32", "bf16", "int8"}),
+    ("tensorrt", "cuda"): frozenset({"fp32", "tf32", "fp16", "bf16"}),
+}
 _CUDA_ONLY = frozenset(
     {"tensorrt", "onnxruntime_tensorrt", "onnxruntime_trt_rtx", "cuda_graphs", "compile_reduce_overhead"}
 )
@@ -63,16 +72,16 @@ RULES = (
     ),
     Rule("8-bit integers infer, they do not train", lambda v, purpose: v["precision"] == "int8" and purpose.training),
     Rule(
-        "automatic mixed precision is PyTorch's own; a runtime has precisions of its own",
-        lambda v, _: str(v["precision"]).startswith("amp_") and v["backend"] in _RUNTIMES,
+        "a runtime has precisions of its own, and automatic mixed precision is PyTorch's",
+        lambda v, _: v["backend"] in _INFER_ONLY and v["precision"] not in _precisions(v),
     ),
     Rule(
         "a runtime lays out its tensors itself",
         lambda v, _: v["layout"] != AXES["layout"] and v["backend"] in _INFER_ONLY,
     ),
     Rule(
-        "a runtime does not use PyTorch's oneDNN",
-        lambda v, _: v["onednn"] is False and v["backend"] in _RUNTIMES,
+        "a runtime computes by itself, and PyTorch's settings of oneDNN, cuDNN and determinism do not reach it",
+        lambda v, _: v["backend"] in _INFER_ONLY and _is_set_in_pytorch_alone(v),
     ),
     Rule("only training_end_to_end loads images", lambda v, purpose: v["loaders"] != 0 and not purpose.loads),
 )
@@ -86,3 +95,14 @@ def why_not(variant: Variant, purpose: Purpose) -> str | None:
 
 def _on_cpu(values: Values) -> bool:
     return values["device"] == "cpu"
+
+
+def _precisions(values: Values) -> frozenset[str]:
+    kind = str(values["device"]).partition(":")[0]
+    return _PRECISIONS.get((str(values["backend"]), kind), frozenset())
+
+
+def _is_set_in_pytorch_alone(values: Values) -> bool:
+    """Whether something is not at its default that only PyTorch obeys; ONNX Runtime's CUDA provider tries out too."""
+    tried_out = values["cudnn_benchmark"] is True and values["backend"] != "onnxruntime"
+    return values["onednn"] is False or values.get("cudnn") is False or values["deterministic"] is True or tried_out

@@ -211,7 +211,13 @@ def _proofs(
             yield from outside_proofs(variant, batch.images, operations)
         else:
             yield from placement_proofs(
-                placement, model, batch.images, operations, own_layout=ready.own_layout, hidden=ready.hidden
+                placement,
+                model,
+                batch.images,
+                operations,
+                own_layout=ready.own_layout,
+                own_arithmetic=ready.own_arithmetic,
+                hidden=ready.hidden,
             )
         yield from ready.proofs(operations)
         yield from scaling_proofs(placement, operations) if model.training else ()

@@ -5,6 +5,7 @@ Here and not in pyproject.toml, because neither may end somebody's measurement.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,21 @@ import pytest
 from bench.instruments.probe import why_unavailable
 
 _TESTS = Path(__file__).parent
+
+
+@cache
+def _deterministic_products_are_possible() -> None:
+    """PyTorch reads cuBLAS's variable once, at the first product of a process: before any setting removes it."""
+    import torch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.ones(2, 2, device="cuda:0") @ torch.ones(2, 2, device="cuda:0")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") and why_unavailable("cuda:0") is None:
+        _deterministic_products_are_possible()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from bench import UsageError
+from suites import evidence
 from suites.backends.kept import kept
 from suites.backends.runtimes import find_runtime
-from suites.evidence import bits_kept
 
 INPUT, OUTPUT = "images", "scores"
 #: Read by every runtime release that this is used with; what the exporter chooses by itself grows with its version.
@@ -68,34 +68,27 @@ def _first_cause(error: BaseException) -> str:
 
 
 def float32_arithmetic(forward_of: Callable[[bytes], Forward], device: str, extra: str) -> str:
-    """``"full"`` when a runtime's products keep 24 bits, else ``"reduced"`` with the relative error seen.
+    """How many bits a runtime's products keep, in the words of :func:`suites.evidence.float32_arithmetic`.
 
-    ``forward_of`` makes a forward pass of an ONNX model as it did for the model that is measured. What it is given
-    here is one convolution and one matrix product in turn; the result is compared with PyTorch's in float64.
+    ``forward_of`` makes a forward pass of an ONNX model as it did for the model that is measured.
     """
-    random = torch.Generator().manual_seed(0)
-    images, kernels = (torch.randn(sizes, generator=random) for sizes in ((8, 64, 8, 8), (64, 64, 3, 3)))
-    weights = torch.randn(64 * 6 * 6, 10, generator=random)
-    probe = _probe(find_runtime("onnx", extra), images, kernels, weights)
-    with torch.inference_mode():
-        scores = forward_of(probe)(images.to(device)).cpu()
-        convolved = nn.functional.conv2d(images.double(), kernels.double())
-        return bits_kept(scores, convolved.flatten(1) @ weights.double())
+    return evidence.float32_arithmetic(device, forward_of(_probe(find_runtime("onnx", extra))))
 
 
-def _probe(onnx: Any, images: torch.Tensor, kernels: torch.Tensor, weights: torch.Tensor) -> bytes:
-    """An ONNX model: convolve, flatten, multiply."""
-    helper, numbers = onnx.helper, onnx.TensorProto.FLOAT
+def _probe(onnx: Any) -> bytes:
+    """:class:`suites.evidence.Probe` as an ONNX model."""
+    helper, numbers, probe = onnx.helper, onnx.TensorProto.FLOAT, evidence.Probe()
     nodes = (
         helper.make_node("Conv", [INPUT, "kernels"], ["convolved"]),
-        helper.make_node("Flatten", ["convolved"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "weights"], [OUTPUT]),
+        helper.make_node("Flatten", ["convolved"], ["first"]),
+        helper.make_node("Flatten", [INPUT], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["second"]),
+        helper.make_node("Concat", ["first", "second"], [OUTPUT], axis=1),
     )
-    stored = {"kernels": kernels, "weights": weights}
-    constants = [onnx.numpy_helper.from_array(tensor.numpy(), name) for name, tensor in stored.items()]
+    constants = [onnx.numpy_helper.from_array(tensor.numpy(), name) for name, tensor in probe.named_buffers()]
     ends = (
-        helper.make_tensor_value_info(INPUT, numbers, list(images.shape)),
-        helper.make_tensor_value_info(OUTPUT, numbers, [len(images), weights.shape[1]]),
+        helper.make_tensor_value_info(INPUT, numbers, list(probe.images.shape)),
+        helper.make_tensor_value_info(OUTPUT, numbers, list(probe(probe.images).shape)),
     )
     graph = helper.make_graph(nodes, "probe", [ends[0]], [ends[1]], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_PROBE_IR)

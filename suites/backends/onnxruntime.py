@@ -28,10 +28,11 @@ from suites.backends.providers import CPU, CUDA, TENSORRT, TRT_RTX, Provider, Se
 from suites.backends.quantised import quantised
 from suites.backends.ready import Brief, Ready
 from suites.backends.runtimes import dense, find_runtime, joined, refuse_unfit
+from suites.evidence import engine_arithmetic
 from suites.operations import Operation
 
 _PRODUCTS = {"fp32": "float32", "tf32": "float32", "int8": "int8"}
-_ARITHMETIC = {"fp32": "full", "tf32": "reduced"}
+_ARITHMETIC = {"fp32": "full", "tf32": "tf32"}
 _TASKS = Path("/proc/self/task")
 
 
@@ -123,8 +124,8 @@ def runtime_proofs(maker: Maker, session: Any, model: bytes, images: torch.Tenso
         found = float32_arithmetic(
             lambda probe: maker.forward(maker.session(probe)), maker.setting.variant.device, provider.extra
         )
-        # How much TF32 loses is no part of what is expected.
-        yield Proof("float32 arithmetic", _ARITHMETIC[precision], found if precision == "fp32" else found.split(" ")[0])
+        wanted = Proof("float32 arithmetic", _ARITHMETIC[precision], found)
+        yield engine_arithmetic(precision, found) if provider.compiles else wanted
 
 
 def _types_of_products(maker: Maker, model: bytes, images: torch.Tensor) -> tuple[str, ...]:

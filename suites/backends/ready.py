@@ -60,13 +60,15 @@ class Ready:
 
     ``forward`` turns images [n, channels, height, width] into scores [n, classes]. ``proofs`` is given the operations
     of one step and says whether the backend took effect in it. ``own_layout`` is true where the backend is free to
-    lay out tensors inside the model as it likes, ``hidden`` where PyTorch's profiler may see kernels but no operations.
+    lay out tensors inside the model as it likes, ``own_arithmetic`` where PyTorch's settings do not reach its products
+    and its own proofs say how they are computed, ``hidden`` where PyTorch's profiler may see kernels but no operations.
     ``capture`` is there where the backend takes over the whole step and not the forward pass alone.
     """
 
     forward: Callable[[torch.Tensor], torch.Tensor]
     proofs: Callable[[Sequence[Operation]], Iterable[Proof]]
     own_layout: bool = False
+    own_arithmetic: bool = False
     hidden: bool = False
     capture: Capture | None = None
 

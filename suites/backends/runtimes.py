@@ -39,10 +39,15 @@ def refuse_unfit(brief: Brief, *, precisions: Sequence[str], kind: str, honours:
     if variant["precision"] not in precisions:
         msg = f"backend {name} has no precision {variant['precision']} on {kind}; choose one of {', '.join(precisions)}"
         raise UsageError(msg)
-    for axis, value in variant:  # those that are not at their defaults
-        if axis in _IDLE and axis not in honours:
-            msg = f"{axis}={value} would change nothing in backend {name}; leave {axis} at its default"
-            raise UsageError(msg)
+    for axis in idle_axes(variant, honours):
+        msg = f"{axis} would change nothing in backend {name}; leave it at its default"
+        raise UsageError(msg)
+
+
+def idle_axes(variant: Variant, honours: Sequence[str] = ()) -> list[str]:
+    """The axes of a variant, each as ``"cudnn=False"``, that mean nothing outside PyTorch."""
+    named = ((axis, value) for axis, value in variant)  # those that are not at their defaults
+    return [f"{axis}={value}" for axis, value in named if axis in _IDLE and axis not in honours]
 
 
 def find_runtime(module: str, extra: str) -> Any:

@@ -22,6 +22,8 @@ from torch import nn
 
 from bench import Proof, UnavailableError, UsageError
 from suites.backends.ready import Brief, Ready
+from suites.backends.runtimes import idle_axes
+from suites.evidence import Probe, engine_arithmetic, float32_arithmetic
 from suites.operations import Operation
 
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16")
@@ -41,16 +43,24 @@ def ready(model: nn.Module, brief: Brief, load: Callable[[], Compile] | None = N
         UnavailableError: Torch-TensorRT or its libraries are missing.
     """
     _check(brief)
-    build = (load or load_compiler)()
-    with torch.no_grad():
-        exported = torch.export.export(model, (brief.images,))
-        compiled = build(exported, arg_inputs=[brief.images], **options(str(brief.variant["precision"]), os.environ))
+    build, precision = (load or load_compiler)(), str(brief.variant["precision"])
+
+    def built(module: nn.Module, images: torch.Tensor) -> Any:
+        with torch.no_grad():
+            exported = torch.export.export(module, (images,))
+            return build(exported, arg_inputs=[images], **options(precision, os.environ))
+
+    compiled = built(model, brief.images)
 
     def proofs(operations: Sequence[Operation]) -> Iterable[Proof]:
         del operations
         yield Proof("backend", _ALONE, partition(compiled))
+        if precision in ("fp32", "tf32"):
+            probe, device = Probe(), brief.variant.device
+            engine = built(probe.to(device), probe.images.to(device))
+            yield engine_arithmetic(precision, float32_arithmetic(device, engine))
 
-    return Ready(compiled, proofs, own_layout=True, hidden=True)
+    return Ready(compiled, proofs, own_layout=True, own_arithmetic=True, hidden=True)
 
 
 def load_compiler() -> Compile:
@@ -115,6 +125,8 @@ def _check(brief: Brief) -> None:
         msg = f"tensorrt computes in the types of the weights, not in {precision}; choose {', '.join(PRECISIONS)}"
     elif variant["layout"] != "contiguous":
         msg = "tensorrt lays tensors out as it likes and takes contiguous images; leave layout at contiguous"
+    elif idle := idle_axes(variant):
+        msg = f"{idle[0]} would change nothing in tensorrt, which does not use PyTorch's; leave it at its default"
     else:
         return
     raise UsageError(msg)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import itertools
 
-from bench import Options, UsageError, Variant
+import pytest
+from torch import nn
+
+from bench import Options, UnavailableError, UsageError, Variant
 from suites import inference, latency, training, training_end_to_end
-from suites.backends import BACKENDS
+from suites.backends import BACKENDS, Brief, tensorrt
+from suites.backends.providers import CPU, CUDA, TENSORRT, TRT_RTX
+from suites.backends.runtimes import refuse_unfit
 from suites.choice import known_values
 from suites.feasible import RULES, Purpose, why_not
 from suites.placement import LAYOUTS, PRECISIONS
@@ -143,9 +148,12 @@ def test_backends_from_outside_join_the_curated_set_and_the_parameters():
         ({"device": "cuda:0", "backend": "tensorrt"}, TRAIN, "they do not train"),
         ({"backend": "onnxruntime"}, TRAIN, "they do not train"),
         ({"precision": "int8"}, INFER, "a matter of ONNX Runtime"),
-        ({"backend": "onnxruntime", "precision": "amp_bf16"}, INFER, "PyTorch's own"),
+        ({"backend": "onnxruntime", "precision": "amp_bf16"}, INFER, "mixed precision is PyTorch's"),
         ({"backend": "openvino", "layout": "channels_last"}, INFER, "lays out its tensors itself"),
-        ({"backend": "openvino", "onednn": False}, INFER, "does not use PyTorch's oneDNN"),
+        ({"backend": "openvino", "onednn": False}, INFER, "do not reach it"),
+        ({"device": "cuda:0", "backend": "tensorrt", "cudnn_benchmark": True}, INFER, "do not reach it"),
+        ({"device": "cuda:0", "backend": "tensorrt", "precision": "amp_fp16"}, INFER, "precisions of its own"),
+        ({"backend": "onnxruntime", "precision": "bf16"}, INFER, "precisions of its own"),
         ({"loaders": 2}, TRAIN, "loads images"),
     ],
 )
@@ -161,10 +169,45 @@ def test_what_cannot_be_has_a_reason(axes, purpose, words):
         ({"backend": "openvino", "precision": "int8"}, INFER),
         ({"onednn": False, "backend": "compile"}, TRAIN),
         ({"device": "cuda:0", "backend": "cuda_graphs", "cudnn_benchmark": True}, TRAIN),
+        ({"device": "cuda:0", "backend": "onnxruntime", "cudnn_benchmark": True}, INFER),
     ],
 )
 def test_what_can_be_has_none(axes, purpose):
     assert why_not(Variant.of(**axes), purpose) is None
+
+
+def refused(variant: Variant, digits) -> bool:
+    """Whether the backend itself says that no machine can do this, before it looks for what it needs."""
+    brief = Brief(variant, False, digits.held_out.images[:2], digits.train)
+    try:
+        if variant["backend"] == "tensorrt":
+            tensorrt.ready(nn.Identity(), brief, _not_installed)
+        elif variant["backend"] == "openvino":
+            refuse_unfit(brief, precisions=("fp32", "bf16", "int8"), kind="cpu")
+        else:
+            ours = CPU if variant.device == "cpu" else CUDA
+            one = {"onnxruntime_tensorrt": TENSORRT, "onnxruntime_trt_rtx": TRT_RTX}.get(str(variant["backend"]), ours)
+            refuse_unfit(brief, precisions=one.precisions, kind=one.kind, honours=one.honours)
+    except UsageError:
+        return True
+    except UnavailableError:
+        pass
+    return False
+
+
+def _not_installed() -> None:
+    raise UnavailableError("not installed", "install it")
+
+
+@pytest.mark.parametrize(
+    "backend", ["onnxruntime", "onnxruntime_tensorrt", "onnxruntime_trt_rtx", "openvino", "tensorrt"]
+)
+def test_the_rules_allow_exactly_what_the_backends_do_not_refuse(backend, digits):
+    """A case that can never be is left out with its reason, instead of failing in its worker."""
+    for device, precision, layout in itertools.product(("cpu", "cuda:0"), (*PRECISIONS, "int8"), LAYOUTS):
+        for axes in ({}, {"onednn": False}, {"cudnn": False}, {"cudnn_benchmark": True}, {"deterministic": True}):
+            variant = Variant.of(device=device, backend=backend, precision=precision, layout=layout, **axes)
+            assert (why_not(variant, INFER) is not None) == refused(variant, digits), variant
 
 
 def test_reasons_are_told_apart():

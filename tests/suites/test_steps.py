@@ -10,7 +10,7 @@ from bench import Step, Variant
 from suites.backends import Ready
 from suites.classifier import new_classifier
 from suites.data import Split
-from suites.evidence import bits_kept, cudnn_proofs, float32_arithmetic, scaling_proofs
+from suites.evidence import Probe, bits_kept, cudnn_proofs, engine_arithmetic, float32_arithmetic, scaling_proofs
 from suites.operations import Operation, record
 from suites.placement import Placement
 from suites.steps import _descent, inference_step, training_step
@@ -231,6 +231,33 @@ def test_operands_rounded_as_tensor_float_32_or_bfloat16_show_in_the_result(bits
     mask = -1 << bits_dropped
     rounded = [(each.view(torch.int32) & mask).view(torch.float32) for each in (left, right)]
     assert bits_kept(rounded[0] @ rounded[1], exact).startswith(finding)
+
+
+@pytest.mark.parametrize(
+    ("kept_bits", "finding"), [((24, 24), "full"), ((11, 11), "tf32"), ((11, 24), "tf32"), ((24, 8), "reduced")]
+)
+def test_the_probe_shows_the_worse_of_convolution_and_product(kept_bits, finding):
+    probe = Probe()
+
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        convolved, multiplied = (
+            nn.functional.conv2d(_cut(images, kept_bits[0]), _cut(probe.kernels, kept_bits[0])),
+            _cut(images, kept_bits[1]).flatten(1) @ _cut(probe.weights, kept_bits[1]),
+        )
+        return torch.cat((convolved.flatten(1), multiplied), 1)
+
+    assert float32_arithmetic("cpu", forward).startswith(finding)
+
+
+def _cut(values: torch.Tensor, bits: int) -> torch.Tensor:
+    """The values with so many bits of their mantissas, the rest cut off as some tensor cores do."""
+    return (values.view(torch.int32) & (-1 << (24 - bits))).view(torch.float32)
+
+
+def test_engines_that_may_choose_full_float32_are_not_held_to_tf32():
+    assert not engine_arithmetic("fp32", "tf32").honoured
+    assert engine_arithmetic("fp32", "full").honoured
+    assert not engine_arithmetic("tf32", "full").judged
 
 
 @pytest.mark.gpu

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import operator
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -103,10 +104,31 @@ def test_the_model_is_exported_and_built_with_the_images_it_will_see():
     assert isinstance(call.exported, torch.export.ExportedProgram)
     assert call.arg_inputs[0] is order.images
     assert call.disable_tf32 is False
-    (proof,) = made.proofs([])
-    assert not proof.honoured
     assert made.hidden
     assert made.own_layout
+    assert made.own_arithmetic  # PyTorch's settings do not reach an engine
+
+
+@pytest.mark.parametrize(("precision", "probed"), [("fp32", True), ("tf32", True), ("fp16", False)])
+def test_the_arithmetic_is_that_of_an_engine_built_alike(precision, probed, monkeypatch):
+    built = []
+
+    def compile_(exported, **arguments):
+        built.append(arguments)
+        whole, engine = exported.module(), Compiled("_run_on_acc_0")
+        engine.forward = partial(whole)  # a plain function: a module would become a part of the engine
+        return engine
+
+    monkeypatch.setattr(Variant, "device", "cpu")  # what is built here computes there
+    monkeypatch.setattr("suites.backends.tensorrt._check", lambda _: None)
+    made = ready(Tiny().eval(), brief(precision=precision), lambda: compile_)
+    proofs = {proof.fact: proof for proof in made.proofs([])}
+    assert ("float32 arithmetic" in proofs) is probed
+    if probed:
+        first, second = ({**each, "arg_inputs": None} for each in built)
+        assert first == second
+        assert proofs["float32 arithmetic"].observed == "full"
+        assert proofs["float32 arithmetic"].judged is (precision == "fp32")
 
 
 @pytest.mark.parametrize(
@@ -116,6 +138,8 @@ def test_the_model_is_exported_and_built_with_the_images_it_will_see():
         ({"device": "cpu"}, "choose device cuda:0"),
         ({"precision": "amp_fp16"}, "choose fp32, tf32, fp16"),
         ({"layout": "channels_last"}, "leave layout at contiguous"),
+        ({"cudnn_benchmark": True}, "cudnn_benchmark=True would change nothing"),
+        ({"deterministic": True}, "deterministic=True would change nothing"),
     ],
 )
 def test_what_engines_cannot_do_is_refused_before_anything_is_built(axes, words):
