@@ -107,7 +107,11 @@ def _compare(base: Path, new: Path, gates: Sequence[str], *, markdown: bool) -> 
             f"joulemark: no run at {one_line(base)} yet, so there is nothing to compare {one_line(after.id)} with\n"
         )
         return 0
-    sheet = compose_comparison(compare_runs(load(base), after), asked)
+    before = load(base)
+    if before.id == after.id:
+        msg = f"{base} and {new} are the same run ({after.id}); name the one that it is to be held against"
+        raise UsageError(msg)
+    sheet = compose_comparison(compare_runs(before, after), asked)
     if markdown:
         from reports.markdown import render_comparison
 
@@ -164,7 +168,7 @@ def _report_one(chosen: argparse.Namespace) -> list[Path]:
     run, document = _read(place, book, chosen.between)
     named = ("html", "markdown", "short", "csv", "benchmark_json", "tensorboard")
     if not chosen.github_summary and all(getattr(chosen, name) is None for name in named):
-        folder = place if place.is_dir() else place.parent
+        folder = (find(place) or place).parent
         chosen.html, chosen.markdown = folder / HTML_NAME, folder / MARKDOWN_NAME
     writers: dict[str, Callable[[Path], None]] = {
         "html": lambda path: write_html(document, path),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis import Change, Gate, GateResult, Metric, RunComparison, Verdict, judge_gates, passed
+from bench.analysis import Change, Gate, GateResult, Metric, RunComparison, Verdict, judge_checks, judge_gates, passed
 from bench.analysis.between_runs import Unmatched, Why
-from bench.records import Trial
+from bench.analysis.quality import check_caveats
+from bench.analysis.soundness import is_struck
+from bench.records import Plan, Trial
 from reports.figures import DASH, Bounds, Scale, column_scale, percent, ratio_scale
 from reports.settings import fact_said, value_said
 from reports.tables import Align, Cell, Column, Line, Role, Table
@@ -72,6 +74,8 @@ _WHY: Mapping[Why, str] = {
     Why.SKIPPED: "skipped in the new run",
     Why.OTHER_WORKLOAD: "not comparable",
     Why.UNSOUND_IN_BASE: "failed or struck out in the base",
+    Why.PROFILED_IN_BASE: "measured under a profiler in the base",
+    Why.PROFILED_IN_NEW: "measured under a profiler in the new run",
 }
 
 
@@ -145,14 +149,20 @@ def _change_line(
 
 def _broken(comparison: RunComparison) -> Table:
     """The cases that the new run has lost: sound before, failed or struck out now."""
-    return _plain("Newly failed", ("case", "what happened"), ((t.case.name, _what(t)) for t in comparison.broken))
+    return _plain(
+        "Newly failed",
+        ("case", "what happened"),
+        ((trial.case.name, _what(trial, comparison.new.plan)) for trial in comparison.broken),
+    )
 
 
-def _what(trial: Trial) -> str:
+def _what(trial: Trial, plan: Plan) -> str:
     failed = of_failure(trial)
     if failed is not None:
         return failed.sentence
-    return of_strike(trial) if not trial.honoured else "has no samples"
+    if is_struck(trial, plan):
+        return of_strike(trial, check_caveats(trial, judge_checks(trial, plan), expected=False))
+    return "has no samples"
 
 
 def _unmatched(comparison: RunComparison) -> Table:

@@ -12,7 +12,7 @@ import msgspec
 import pytest_benchmark
 from pytest_benchmark.stats import Stats
 
-from bench.analysis.correctness import is_right, judge_checks
+from bench.analysis.soundness import status_of
 from bench.records import Run, SampleKind, Trial
 from reports.text import one_line
 
@@ -66,7 +66,7 @@ def _benchmark(trial: Trial, run: Run) -> dict[str, Any] | None:
         "extra_info": {
             "case": one_line(trial.case.name),
             "items_per_step": trial.items_per_step,
-            "status": _status(trial, run),
+            "status": status_of(trial, run.plan),
         },
         "options": {
             "disable_gc": False,
@@ -78,10 +78,3 @@ def _benchmark(trial: Trial, run: Run) -> dict[str, Any] | None:
         },
         "stats": {**stats.as_dict(), "data": times, "iterations": 1},
     }
-
-
-def _status(trial: Trial, run: Run) -> str:
-    """``"measured"``, ``"failed"``, or ``"struck"`` for a label that was not honoured or results that are wrong."""
-    if trial.failure is not None:
-        return "failed"
-    return "measured" if trial.honoured and is_right(judge_checks(trial, run.plan)) else "struck"

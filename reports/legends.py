@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.analysis import Group
 from bench.records import CaveatKind, Plan
 from bench.records.workload import LATENCY
-from reports.figures import percent
+from reports.figures import DASH, percent
 from reports.text import listed, one_line
 
 
@@ -70,4 +70,5 @@ def _energy_legend(group: Group) -> str:
 def _lacking(group: Group) -> str:
     """The components that could not be read, each with the reason."""
     figures = [dict(c.figures) for row in group.rows for c in row.caveats if c.kind is CaveatKind.NO_SENSOR]
-    return "; ".join(dict.fromkeys(f"{one_line(each['component'])}, {one_line(each['reason'])}" for each in figures))
+    named = ((each.get("component", DASH), each.get("reason", DASH)) for each in figures)
+    return "; ".join(dict.fromkeys(f"{one_line(component)}, {one_line(reason)}" for component, reason in named))

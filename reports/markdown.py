@@ -12,6 +12,8 @@ from reports.tables import STRUCK, Align, Cell, Note, Role, Table
 
 #: Every ASCII character that begins or ends any markup, HTML and autolinks among it.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$@!])")
+#: What GitHub makes a link of without any markup: the colon of an address, the dot after "www".
+_ADDRESS = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
 #: What would begin a list, a quotation or a rule at the start of a cell or an item: a sign, or a number with a dot.
 _START = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))([-+=.)])")
 
@@ -31,7 +33,7 @@ def render_comparison(sheet: Sheet) -> str:
 
 def escaped(text: str) -> str:
     """The text so that Markdown shows it as it stands."""
-    return _START.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", text.strip()))
+    return _START.sub(r"\1\\\2", _ADDRESS.sub(r"\\\g<0>", _MARKUP.sub(r"\\\1", text.strip())))
 
 
 def section_blocks(table: Table) -> Iterator[str]:

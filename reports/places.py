@@ -9,10 +9,13 @@ from bench.analysis import Row
 from bench.analysis.cost import Bill, Cost, CostLine, break_even_share
 from reports.figures import DASH, bounds, column_scale
 from reports.money import MANY, Account, cost_cell, rounded, variant_of
+from reports.standing import Standing, standing
 from reports.tables import Align, Cell, Column, Line, Role, Table
 from reports.text import one_line
 
 _SHARES = (1.0, 0.5, 0.1)
+#: The cheapest by its figure alone: whether it is better than the baseline at all was not shown.
+_DOUBTFUL = (Standing.UNSURE, Standing.SAME, Standing.UNJUDGED)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,11 @@ def _place_table(name: str, accounts: Sequence[Account]) -> Table | None:
         figures = [cost_cell(cost, scale) for cost in _at_shares(place)]
         role = Role.BASELINE if place.row.is_baseline else Role.PLAIN
         evens = (_even(place, baseline), _even(place, cheapest))
-        lines.append(Line((Cell(variant_of(place.row)), Cell(place.device), Cell(place.way), *figures, *evens), role))
+        stands = standing(place.row)
+        doubt = stands.value if stands in _DOUBTFUL else ""
+        lines.append(
+            Line((Cell(variant_of(place.row), doubt), Cell(place.device), Cell(place.way), *figures, *evens), role)
+        )
     many, currency = rounded(MANY), one_line(accounts[0].tariff.currency)
     legend = (
         f"Figures are {currency} for {many} {accounts[0].items}, if the device is at work in so much of the paid "

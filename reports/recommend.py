@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.analysis import Estimate, Row
+from bench.analysis import Estimate, Row, Tail
 from bench.analysis.choice import Candidate, Choice, Goal, Refusal, choose
 from bench.analysis.cost import Bill, Cost
 from bench.errors import UsageError
@@ -17,8 +18,13 @@ from reports.tables import energy_per_item
 from reports.text import counted, listed, one_line
 from reports.wording import OF_ENERGY, of_caveat
 
+#: What rules a case out before any limit.
+_OUT = {Standing.FAILED: Refusal.FAILED, Standing.STRUCK: Refusal.STRUCK}
 #: In which order cost is counted: the first that the most cases have.
 _WAYS = ("rent", "ownership", "electricity")
+
+#: Of a case: its device and variant.
+_Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,10 @@ class _Case:
     bill: Bill | None
 
     @property
+    def key(self) -> _Key:
+        return self.account.group.device, self.row.trial.case.variant.id
+
+    @property
     def name(self) -> str:
         return f"{one_line(self.row.trial.case.variant.id)} on {one_line(self.account.group.device)}"
 
@@ -71,18 +81,17 @@ def advise(accounts: Sequence[Account], workload: str, goal: Goal, limits: Limit
         for row, bill in zip(account.group.rows, account.bills, strict=True)
     ]
     way = _way(cases) if goal is Goal.COST else ""
-    latencies = _single_steps(accounts)
+    latencies = _single_steps(accounts, cases)
     candidates = [_candidate(number, case, goal, way, latencies) for number, case in enumerate(cases)]
     choice = choose(candidates, limits.max_latency_s, limits.min_accuracy)
     lines = (*_words(cases, choice, goal, way, limits), *_asked_elsewhere(accounts, candidates, workload, limits))
     return Advice(choice.winner is not None, lines)
 
 
-def _candidate(key: int, case: _Case, goal: Goal, way: str, latencies: dict[tuple[str, str], Estimate]) -> Candidate:
+def _candidate(key: int, case: _Case, goal: Goal, way: str, latencies: Mapping[_Key, Estimate | None]) -> Candidate:
     aim = _aim(case, goal, way)
-    refused = {Standing.FAILED: Refusal.FAILED, Standing.STRUCK: Refusal.STRUCK}.get(standing(case.row))
-    variant = case.row.trial.case.variant
-    latency = latencies.get((case.account.group.device, variant.id), case.row.time_per_step)
+    refused = _OUT.get(standing(case.row))
+    latency = latencies.get(case.key) if latencies else case.row.time_per_step
     return Candidate(
         key,
         aim,
@@ -119,17 +128,31 @@ def _way(cases: Sequence[_Case]) -> str:
     return max(_WAYS, key=known)
 
 
-def _single_steps(accounts: Sequence[Account]) -> dict[tuple[str, str], Estimate]:
-    """(device, variant) -> the tail of single steps furthest out that has a bound, where any were timed."""
-    found: dict[tuple[str, str], Estimate] = {}
-    for account in accounts:
-        for row in account.group.rows:
-            for tail in row.tails:
-                if tail.value_s is None or tail.bound_s is None:
-                    continue
-                known = Estimate(tail.name, tail.value_s, None, tail.bound_s, tail.confidence, "s", tail.n)
-                found[account.group.device, row.trial.case.variant.id] = known
-    return found
+def _single_steps(accounts: Sequence[Account], cases: Sequence[_Case]) -> dict[_Key, Estimate | None]:
+    """The tail of single steps of each case of which any were timed, the same quantile of all.
+
+    It is the one furthest out that all have a bound of, or else that most have; None where a case has none: its steps
+    were slow too often for that. What latency times are single steps of inference.
+    """
+    workload = cases[0].account.group.workload.name
+    meant = {workload} | ({"latency"} if workload == "inference" else set())
+    keys = {case.key for case in cases}
+    rows = {
+        (account.group.device, row.trial.case.variant.id): row.tails
+        for account in accounts
+        for row in account.group.rows
+        if account.group.workload.name in meant and row.tails and standing(row) not in _OUT
+    }
+    timed = {key: tails for key, tails in rows.items() if key in keys}
+    bounded = Counter(tail.quantile for tails in timed.values() for tail in tails if tail.bound_s is not None)
+    chosen = max(bounded, key=lambda quantile: (bounded[quantile], quantile), default=None)
+    return {key: next((_tail(one) for one in tails if one.quantile == chosen), None) for key, tails in timed.items()}
+
+
+def _tail(tail: Tail) -> Estimate | None:
+    if tail.value_s is None or tail.bound_s is None:
+        return None
+    return Estimate(tail.name, tail.value_s, None, tail.bound_s, tail.confidence, "s", tail.n)
 
 
 def _asked_elsewhere(
@@ -158,6 +181,7 @@ def _words(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str, limits:
         among = f"of {counted(left, 'case')} that {'meet' if left != 1 else 'meets'} {asked or 'every check'}"
         yield f"Why: {_figure(choice.winner, goal, way, winner)}, the least {among}."
         yield from _against(cases, choice, goal, way)
+        yield from _latency(choice.winner, limits)
         yield from _doubts(winner, goal, limits)
     yield from _refusals(cases, choice, limits)
 
@@ -202,6 +226,15 @@ def _against(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str) -> It
     more = percent(second.aim.value / winner.aim.value - 1)
     ranked = "" if choice.apart else "; the two intervals overlap, so that they are not ranked for certain"
     yield f"Runner-up: {cases[second.key].name}, {_figure(second, goal, way, cases[second.key])}, {more} more{ranked}."
+
+
+def _latency(winner: Candidate, limits: Limits) -> Iterator[str]:
+    """Which latency was held against the limit."""
+    latency = winner.latency
+    if limits.max_latency_s is None or latency is None or latency.high is None or latency.confidence is None:
+        return
+    most, sure = quantity(latency.high, "s"), percent(latency.confidence)
+    yield f"Its {latency.statistic} is {most} at most ({sure} confidence); all cases are judged by theirs."
 
 
 def _doubts(winner: _Case, goal: Goal, limits: Limits) -> Iterator[str]:
@@ -249,7 +282,7 @@ _REFUSED = {
     Refusal.FAILED: "since it failed",
     Refusal.STRUCK: "since it is struck out",
     Refusal.TOO_SLOW: "too slow (the upper end of the interval counts)",
-    Refusal.NO_LATENCY: "since its latency was not measured",
+    Refusal.NO_LATENCY: "since its latency was not measured, or has no bound",
     Refusal.NOT_ACCURATE: "not accurate enough (the lower end of the interval counts)",
     Refusal.NO_ACCURACY: "since its accuracy was not measured",
     Refusal.NO_FIGURE: "since what is to be least is not known of it",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.analysis import Comparison, Group, Row, Verdict, input_shares
-from bench.records import CaveatKind, Plan, Run
+from bench.records import Caveat, CaveatKind, Plan, Run
 from reports.choices import break_even_said, input_said
-from reports.figures import bounds, percent, ratio_scale, share
+from reports.figures import DASH, bounds, percent, ratio_scale, share
 from reports.independence import independence_said
 from reports.money import Account
 from reports.standing import Standing, standing
@@ -76,9 +77,9 @@ def energy_in_one(named: Named) -> str:
     """What takes the least energy in every group that has any, in one sentence."""
     parts = []
     for title, group in named:
-        saver = _saver(group)
-        if saver is not None:
-            parts.append(f"{_speedup(saver[1])} times with {_name(saver[0])} ({title})")
+        for row, ratio in _savers(group)[:1]:
+            doubts = dict.fromkeys(of_caveat(one).label for one in row.caveats)
+            parts.append(f"{_speedup(ratio)} times with {_name(row)} ({', '.join((title, *doubts))})")
     if not parts:
         return "No setting was shown to take less energy than the baseline of its group."
     return f"The most work per joule shown, each over the baseline of its group: {'; '.join(parts)}."
@@ -118,7 +119,7 @@ def _of_choices(named: Named, run: Run, accounts: tuple[Account, ...]) -> list[s
     """What is paid for a choice: set-up, input, independence; nothing where nothing of it was measured."""
     winners = [(title, group, next((row for row, _ in ranked_winners(group)), None)) for title, group in named]
     said = [break_even_said(title, group, winner) for title, group, winner in winners]
-    said += [input_said(share, run.plan.confidence) for share in input_shares(run.trials, run.plan.confidence)]
+    said += [input_said(share, run.plan.confidence) for share in input_shares(run.trials, run.plan)]
     said += [
         independence_said(title, group, account)
         for (title, group), account in itertools.zip_longest(named, accounts)  # without prices there are no accounts
@@ -131,18 +132,27 @@ def _fastest(title: str, group: Group) -> str:
     if not winners:
         return f"{_capital(title)}: {_no_winner(group)}."
     row, comparison = winners[0]
-    close = tuple(_name(other) for other, theirs in winners[1:] if _overlap(comparison, theirs))
-    rivals = f"; the interval of {listed(close)} overlaps with it, so the two are not ranked" if close else ""
-    if len(close) > 1:
-        rivals = f"; the intervals of {listed(close)} overlap with it, so they are not ranked"
     right = " of a setting whose results are right" if row.judgements else ""
-    doubts = tuple(dict.fromkeys(of_caveat(caveat).label for caveat in row.caveats if caveat.kind not in OF_ENERGY))
-    doubt = f" Its caveats: {listed(doubts)}." if doubts else ""
+    doubts = _doubts(caveat for caveat in row.caveats if caveat.kind not in OF_ENERGY)
     return (
         f"{_capital(title)}: {_name(row)} is {_speedup(comparison)} times as fast as {_case(group)} "
         f"({percent(comparison.confidence)} interval {_interval(comparison)}), "
-        f"the largest speed-up shown{right}{rivals}.{_accuracies(row, group.rows[0])}{doubt}"
+        f"the largest speed-up shown{right}{_rivals(winners)}.{_accuracies(row, group.rows[0])}{doubts}"
     )
+
+
+def _rivals(winners: Sequence[tuple[Row, Comparison]]) -> str:
+    """The others that the first cannot be told from."""
+    _, comparison = winners[0]
+    close = tuple(_name(other) for other, theirs in winners[1:] if _overlap(comparison, theirs))
+    if len(close) > 1:
+        return f"; the intervals of {listed(close)} overlap with it, so they are not ranked"
+    return f"; the interval of {listed(close)} overlaps with it, so the two are not ranked" if close else ""
+
+
+def _doubts(caveats: Iterable[Caveat]) -> str:
+    labels = tuple(dict.fromkeys(of_caveat(caveat).label for caveat in caveats))
+    return f" Its caveats: {listed(labels)}." if labels else ""
 
 
 def _accuracies(row: Row, baseline: Row) -> str:
@@ -159,24 +169,25 @@ def _least_energy(title: str, group: Group) -> str | None:
     """Which setting takes the least energy; None where none was measured."""
     if not any(row.energy_verdict for row in group.rows):
         return None
-    saver = _saver(group)
-    if saver is None:
+    savers = _savers(group)
+    if not savers:
         return f"{_capital(title)}: no setting was shown to take less energy than {_case(group)}."
-    row, ratio = saver
+    row, ratio = savers[0]
     return (
         f"{_capital(title)}: {_name(row)} does {_speedup(ratio)} times as much with a joule as {_case(group)} "
-        f"({percent(ratio.confidence)} interval {_interval(ratio)}), the largest saving of energy shown."
+        f"({percent(ratio.confidence)} interval {_interval(ratio)}), the largest saving of energy shown"
+        f"{_rivals(savers)}.{_doubts(row.caveats)}"
     )
 
 
-def _saver(group: Group) -> tuple[Row, Comparison] | None:
-    """The row that was shown to save the most energy."""
+def _savers(group: Group) -> list[tuple[Row, Comparison]]:
+    """The rows that were shown to save energy, the largest saving first."""
     savers = [
         (row, row.energy_comparison)
         for row in group.rows
         if row.energy_comparison is not None and row.energy_verdict is Verdict.FASTER
     ]
-    return max(savers, key=lambda saver: saver[1].speedup, default=None)
+    return sorted(savers, key=lambda saver: -saver[1].speedup)
 
 
 def _unmeasured_energy(groups: tuple[Group, ...]) -> list[str]:
@@ -190,8 +201,8 @@ def _unmeasured_energy(groups: tuple[Group, ...]) -> list[str]:
     if not lacks:
         return []
     figures = [dict(lack.figures) for lack in lacks]
-    reasons = dict.fromkeys(one_line(each["reason"]) for each in figures)
-    fixes = dict.fromkeys(one_line(each["fix"]) for each in figures)
+    reasons = dict.fromkeys(one_line(each.get("reason", DASH)) for each in figures)
+    fixes = dict.fromkeys(one_line(each.get("fix", DASH)) for each in figures)
     return [f"Energy was not measured: {'; '.join(reasons)}. To have it: {'; '.join(fixes)}."]
 
 

@@ -281,7 +281,8 @@ def _digest(shelf: Shelf, together: Together) -> Table:
         lines.append(Line(cells, Role.BASELINE if entries[0].glance.is_baseline else Role.PLAIN))
     legend = (
         f"Of {counted(len(together.runs), 'run')}: the median, and beneath it the least and the most of all runs; of "
-        "the first and the last run its own interval. Struck and failed cases have no figure; the CSV has every run."
+        "the first and the last run its own interval. Struck, failed and profiled cases have no "
+        "figure; the CSV has every run."
     )
     return Table(shelf.title, columns, tuple(lines), (), legend)
 
@@ -330,7 +331,8 @@ def rate_of(entry: Entry) -> Bounds | None:
 
 def speedup_of(entry: Entry) -> Bounds | None:
     glance = entry.glance
-    return scaled(glance.speedup, 1.0) if glance.honoured and glance.right and not glance.failed else None
+    sound = glance.honoured and glance.right and not glance.failed and not glance.profiled
+    return scaled(glance.speedup, 1.0) if sound else None
 
 
 def _shown(known: Bounds | None, scale: Scale) -> Cell:
@@ -357,7 +359,9 @@ def stands_instead(entry: Entry) -> str:
         return "failed"
     if not (glance.honoured and glance.right):
         return "struck"
-    return "baseline" if glance.is_baseline else ""
+    if glance.is_baseline:
+        return "baseline"
+    return "profiled" if glance.profiled else ""
 
 
 def _role(entry: Entry) -> Role:

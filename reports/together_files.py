@@ -63,7 +63,8 @@ def _values(entry: Entry, together: Together) -> Iterator[object]:
     run, glance = together.runs[entry.run], entry.glance
     yield from (run.id, run.started, together.machines[entry.run])
     yield from (glance.case.workload.name, glance.case.variant.device, glance.name, glance.baseline)
-    yield "failed" if glance.failed else "measured" if glance.honoured and glance.right else "struck"
+    measured = "profiled" if glance.profiled else "measured"
+    yield "failed" if glance.failed else measured if glance.honoured and glance.right else "struck"
     yield glance.items_per_step
     for interval, factor in ((glance.item_s, glance.items_per_step), (glance.speedup, 1)):
         yield from ("",) * 3 if interval is None else ("" if one is None else one * factor for one in interval)

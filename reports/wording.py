@@ -63,6 +63,11 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "the run was interrupted after {waves} of {planned} planned",
         "Measure again and let the run end by itself.",
     ),
+    CaveatKind.NO_WORKERS: Wording(
+        "no workers",
+        "no more was measured after {waves} of {planned} planned: {reason}",
+        "Free what was lacking, and measure again.",
+    ),
     CaveatKind.OUT_OF_TIME: Wording(
         "out of time",
         "the time limit of the run ended it after {waves} of {planned} planned",
@@ -99,6 +104,11 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "wrong result",
         "{check} is {found}, and {allowed} is allowed",
         "Do not use this setting before it is known why; if so much may be lost, allow it (--bench-tolerance).",
+    ),
+    CaveatKind.UNPROVEN: Wording(
+        "unproven",
+        "no wave came to its end, so nobody has looked whether it does what its label says",
+        "Let a wave come to its end before you rely on it.",
     ),
     CaveatKind.UNCHECKED: Wording(
         "not checked",
@@ -149,6 +159,11 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "sensors disagree",
         "the counter of {component} says {counter_w}, its power readings {polled_w}, {difference} apart",
         "Trust neither beyond that difference; compare only figures of the same source.",
+    ),
+    CaveatKind.EVERY_GPU: Wording(
+        "every GPU",
+        "which GPU is {device} could not be told, so its energy is that of all {gpus} GPUs that were read",
+        "Set CUDA_DEVICE_ORDER=PCI_BUS_ID, or name the GPU (--bench-power nvml:UUID).",
     ),
     CaveatKind.WHOLE_GPU: Wording(
         "whole GPU",
@@ -319,6 +334,7 @@ OF_ENERGY = frozenset(
         CaveatKind.SENSOR_LOST,
         CaveatKind.SENSOR_STALLED,
         CaveatKind.COUNTERS_DISAGREE,
+        CaveatKind.EVERY_GPU,
         CaveatKind.WHOLE_GPU,
         CaveatKind.SPEED_DISAGREES,
     }

@@ -131,7 +131,7 @@ def make_run(*trials: Trial, skips: Sequence[Skip] = (), plan: Plan | None = Non
 def with_energy(run: Run, watts: Sequence[float], *, idle_w: float = 10.0, estimated: bool = False) -> Run:
     """The run with an energy block of each trial in each wave, at a constant power each, and the counter's log.
 
-    ::
+    The counter is that of a GPU which the plan names, so that it counts for whatever device a case is on::
 
         100 wave + 40 s: idle, 3 s | + 50 s: trial 0, 2 s | + 53 s: trial 1, 2 s | ...
     """
@@ -159,7 +159,8 @@ def with_energy(run: Run, watts: Sequence[float], *, idle_w: float = 10.0, estim
         period_s=0.1,
         readings=_counter(levels, idle_w, stop_s),
     )
-    return replace(run, trials=tuple(trials), power=(PowerLog(0.0, stop_s, traces=(trace,), spans=spans),))
+    plan = replace(run.plan, power="tdp:65" if estimated else "nvml:0")
+    return replace(run, trials=tuple(trials), plan=plan, power=(PowerLog(0.0, stop_s, traces=(trace,), spans=spans),))
 
 
 def _counter(levels: Sequence[tuple[float, float, float]], idle_w: float, stop_s: float) -> tuple[Reading, ...]:

@@ -22,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.analysis.blocks import Figures
 from bench.analysis.comparison import (
     Verdict,
     ended_before,
@@ -30,9 +31,10 @@ from bench.analysis.comparison import (
     paired_log_speedups,
     risk_share,
 )
-from bench.analysis.energy import measured_energy
+from bench.analysis.energy import counted_gpus, measured_energy
 from bench.analysis.estimates import set_up_seconds, wave_seconds
 from bench.analysis.settings import Difference, differences
+from bench.analysis.soundness import is_profiled, is_struck
 from bench.analysis.statistics import Welch, holm, median, t_quantile, welch
 from bench.records import Case, Run, SampleKind, Trial
 
@@ -78,6 +80,8 @@ class Why(enum.Enum):
     SKIPPED = "skipped"  # the new run's machine cannot run it; detail: the reason
     OTHER_WORKLOAD = "other_workload"  # detail: the parameters that differ
     UNSOUND_IN_BASE = "unsound_in_base"  # failed or struck out there
+    PROFILED_IN_BASE = "profiled_in_base"  # a profiler was attached, which costs time of its own
+    PROFILED_IN_NEW = "profiled_in_new"
 
 
 @dataclass(frozen=True)
@@ -113,8 +117,8 @@ def compare_runs(base: Run, new: Run) -> RunComparison:
     before, after = ({trial.case.name: trial for trial in _trials(run)} for run in (base, new))
     shared = [name for name in before if name in after]
     other = {name: _other_workload(before[name].case, after[name].case) for name in shared}
-    sound = [name for name in shared if not other[name] and _is_sound(before[name])]
-    pairs = [(before[name], after[name]) for name in sound if _is_sound(after[name])]
+    sound = [name for name in shared if not other[name] and not _is_broken(before[name], base)]
+    pairs = [(before[name], after[name]) for name in sound if _may_be_compared(before[name], after[name], base, new)]
     judged_by = new.plan.band, new.plan.confidence
     changes: dict[Metric, tuple[Change, ...]] = {}
     for metric in Metric:
@@ -126,8 +130,8 @@ def compare_runs(base: Run, new: Run) -> RunComparison:
         new=new,
         changes=changes,
         verdicts={metric: judge_changes(found, *judged_by) for metric, found in changes.items()},
-        broken=tuple(after[name] for name in sound if not _is_sound(after[name])),
-        unmatched=tuple(_unmatched(before, after, other, new)),
+        broken=tuple(after[name] for name in sound if _is_broken(after[name], new)),
+        unmatched=tuple(_unmatched(before, after, other, base, new)),
         differences=differences(base, new),
     )
 
@@ -152,8 +156,12 @@ def _trials(run: Run) -> Iterable[Trial]:
     return (trial for trials in run.groups().values() for trial in trials)
 
 
-def _is_sound(trial: Trial) -> bool:
-    return trial.failure is None and trial.honoured and bool(trial.samples)
+def _is_broken(trial: Trial, run: Run) -> bool:
+    return trial.failure is not None or not trial.samples or is_struck(trial, run.plan)
+
+
+def _may_be_compared(before: Trial, after: Trial, base: Run, new: Run) -> bool:
+    return not any(_is_broken(trial, run) or is_profiled(trial) for trial, run in ((before, base), (after, new)))
 
 
 def _other_workload(base: Case, new: Case) -> str:
@@ -165,7 +173,7 @@ def _other_workload(base: Case, new: Case) -> str:
 
 
 def _unmatched(
-    before: Mapping[str, Trial], after: Mapping[str, Trial], other: Mapping[str, str], new: Run
+    before: Mapping[str, Trial], after: Mapping[str, Trial], other: Mapping[str, str], base: Run, new: Run
 ) -> Iterable[Unmatched]:
     skips = {skip.case.name: skip for skip in new.skips}
     for name, trial in before.items():
@@ -175,8 +183,14 @@ def _unmatched(
             yield Unmatched(trial.case, Why.NOT_IN_NEW)
         elif other[name]:
             yield Unmatched(trial.case, Why.OTHER_WORKLOAD, other[name])
-        elif not _is_sound(trial):
+        elif _is_broken(trial, base):
             yield Unmatched(trial.case, Why.UNSOUND_IN_BASE)
+        elif _is_broken(after[name], new):
+            continue  # which is told apart from these
+        elif is_profiled(trial):
+            yield Unmatched(trial.case, Why.PROFILED_IN_BASE)
+        elif is_profiled(after[name]):
+            yield Unmatched(trial.case, Why.PROFILED_IN_NEW)
     yield from (Unmatched(trial.case, Why.NOT_IN_BASE) for name, trial in after.items() if name not in before)
 
 
@@ -220,7 +234,7 @@ def _times(trial: Trial, run: Run) -> list[float]:
 
 def _ratios(trial: Trial, run: Run) -> list[float]:
     baseline = run.groups()[trial.case.group][0]
-    if trial is baseline or not _is_sound(baseline):
+    if trial is baseline or _is_broken(baseline, run) or is_profiled(baseline):
         return []
     return [-log_of_wave(rounds) for rounds in paired_log_speedups(trial, baseline).values()]
 
@@ -235,8 +249,7 @@ def _latencies(trial: Trial, run: Run) -> list[float]:
 
 
 def _energies(trial: Trial, run: Run) -> list[float]:
-    log = run.log_of(run.groups()[trial.case.group])
-    found = None if log is None else measured_energy(trial, log)
+    found = _measured_energy(trial, run)
     waves: dict[int, list[float]] = defaultdict(list)
     for (wave, _), joules in ({} if found is None else found[0]).items():
         if joules > 0:
@@ -267,11 +280,19 @@ _EVIDENCE: Mapping[Metric, Callable[[Trial, Run], list[float]]] = {
 }
 
 
+def _measured_energy(trial: Trial, run: Run) -> tuple[Figures, tuple[tuple[str, str], ...]] | None:
+    log = run.log_of(run.groups()[trial.case.group])
+    return (
+        None
+        if log is None
+        else measured_energy(trial, log, counted_gpus(log, trial.case.variant.device, run.plan.power))
+    )
+
+
 def _same_sensors(before: Trial, after: Trial, base: Run, new: Run) -> bool:
     """Whether both runs read the very same hardware: a sensor's gain cancels on one board and nowhere else."""
     sensors = []
     for trial, run in ((before, base), (after, new)):
-        log = run.log_of(run.groups()[trial.case.group])
-        found = None if log is None else measured_energy(trial, log)
+        found = _measured_energy(trial, run)
         sensors.append(None if found is None else (found[1], run.environment.cpu))
     return sensors[0] == sensors[1]

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.analysis.estimates import wave_seconds
+from bench.analysis.soundness import is_sound
 from bench.analysis.statistics import t_quantile
-from bench.records import Case, Trial, Variant
+from bench.records import Case, Plan, Trial, Variant
 
 #: A workload whose name ends like this is the same step as the one without, its input included.
 END_TO_END = "_end_to_end"
@@ -35,12 +36,12 @@ class InputShare:
     high: float | None
 
 
-def input_shares(trials: Sequence[Trial], confidence: float) -> tuple[InputShare, ...]:
-    """A share for each end-to-end trial whose resident form is in the run as well; both honoured and whole."""
-    sound = [trial for trial in trials if trial.honoured and trial.failure is None]
+def input_shares(trials: Sequence[Trial], plan: Plan) -> tuple[InputShare, ...]:
+    """A share for each end-to-end trial whose resident form is in the run as well, both sound."""
+    sound = [trial for trial in trials if is_sound(trial, plan)]
     resident = {_key(trial): trial for trial in sound if not trial.case.workload.name.endswith(END_TO_END)}
     pairs = ((trial, resident.get(_key(trial))) for trial in sound if trial.case.workload.name.endswith(END_TO_END))
-    shares = (_share(whole, part, confidence) for whole, part in pairs if part is not None)
+    shares = (_share(whole, part, plan.confidence) for whole, part in pairs if part is not None)
     return tuple(share for share in shares if share is not None)
 
 

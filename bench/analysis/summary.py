@@ -16,13 +16,14 @@ from bench.analysis.correctness import (
     loss_difference,
     score_error,
 )
-from bench.analysis.energy import TrialEnergy, compare_energy, energy_of
+from bench.analysis.energy import TrialEnergy, compare_energy, counted_gpus, energy_of
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
 from bench.analysis.independence import Independence, independence
 from bench.analysis.quality import caveats, check_caveats
+from bench.analysis.soundness import is_sound
 from bench.analysis.tails import Tail, tails
 from bench.errors import ComparisonError
-from bench.records import Case, Caveat, CaveatKind, Plan, Run, Trial, Workload
+from bench.records import Case, Caveat, Plan, Run, Trial, Workload
 from bench.records.power import PowerLog
 
 
@@ -87,9 +88,9 @@ def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[
     baseline = trials[0]
     judged = {trial.case: judge_checks(trial, plan) for trial in trials}
     checked = any(judged.values())
-    sound = frozenset(trial.case for trial in trials if _sound(trial) and is_right(judged[trial.case]))
+    sound = frozenset(trial.case for trial in trials if is_sound(trial, plan))
     times = {trial.case: compare(trial, baseline, plan.confidence) for trial in trials[1:]}
-    energies = {} if log is None else {trial.case: energy_of(trial, log, plan.confidence) for trial in trials}
+    energies = {} if log is None else {trial.case: _energy(trial, log, plan) for trial in trials}
     ratios = {} if log is None else _energy_ratios(trials, log, plan)
     eligible = sound if baseline.case in sound else frozenset()
     verdicts = _verdicts(times, eligible, plan)
@@ -124,16 +125,6 @@ def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[
     )
 
 
-def _sound(trial: Trial) -> bool:
-    """Whether verdicts may rest on a trial: not on one that failed, is mislabelled, or ran under a profiler."""
-    return trial.honoured and trial.failure is None and not is_profiled(trial)
-
-
-def is_profiled(trial: Trial) -> bool:
-    """Whether a profiler was attached while it was measured."""
-    return any(caveat.kind is CaveatKind.PROFILED for caveat in trial.caveats)
-
-
 def _with_break_even(row: Row, baseline: Row) -> Row:
     item_s = None if baseline.throughput is None else 1 / baseline.throughput.value
 
@@ -155,12 +146,17 @@ def _verdicts(
     return {c.case: verdict for c, verdict in zip(judged, judge(judged, plan.band), strict=True)}
 
 
+def _energy(trial: Trial, log: PowerLog, plan: Plan) -> TrialEnergy:
+    return energy_of(trial, log, plan.confidence, counted_gpus(log, trial.case.variant.device, plan.power))
+
+
 def _energy_ratios(trials: tuple[Trial, ...], log: PowerLog, plan: Plan) -> dict[Case, Comparison | None]:
     """The energy of each case against the baseline's; None where sensors differ or said nothing."""
     ratios: dict[Case, Comparison | None] = {}
+    gpus = counted_gpus(log, trials[0].case.variant.device, plan.power)
     for trial in trials[1:]:
         try:
-            ratios[trial.case] = compare_energy(trial, trials[0], log, plan.confidence)
+            ratios[trial.case] = compare_energy(trial, trials[0], log, plan.confidence, gpus)
         except ComparisonError:
             ratios[trial.case] = None
     return ratios

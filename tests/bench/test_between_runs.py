@@ -13,7 +13,7 @@ from bench.analysis.between_runs import Why
 from bench.analysis.comparison import LOOK_SHARE
 from bench.analysis.settings import differences
 from bench.analysis.statistics import t_quantile, welch
-from bench.records import Failure, Gpu, Run, Sample, SampleKind, Skip, Trial
+from bench.records import Caveat, CaveatKind, Check, CheckKind, Failure, Gpu, Run, Sample, SampleKind, Skip, Trial
 from bench.records.power import Component, Part
 from tests.factories import make_run, make_trial, with_energy
 
@@ -177,6 +177,38 @@ def test_a_case_that_fails_now_fails_every_gate_and_is_compared_no_more() -> Non
     mended = compare_runs(new, base)
     assert mended.broken == ()
     assert {one.why for one in mended.unmatched} == {Why.UNSOUND_IN_BASE}
+
+
+def test_a_case_whose_results_are_wrong_now_fails_every_gate_however_fast() -> None:
+    base, new = _run(1.0, 1.0), _run(0.7, 1.0)
+    wrong = replace(new.trials[1], checks=(Check(CheckKind.SCORES, 32, 0.9, against="FP64"),))
+    new = replace(new, trials=(new.trials[0], wrong, new.trials[2]))
+    comparison = compare_runs(base, new)
+    assert comparison.broken == (wrong,)
+    assert wrong.case not in {change.case for found in comparison.changes.values() for change in found}
+    assert not passed(comparison, judge_gates(comparison, [parse_gate("time:5%")]))
+    tolerant = replace(new, plan=replace(new.plan, rmse_fp32=0.95))
+    assert compare_runs(base, tolerant).broken == ()
+
+
+def test_what_ran_under_a_profiler_is_not_compared_and_is_no_failure() -> None:
+    base, new = _run(1.0, 1.0), _run(1.2, 1.0)
+    profiled = replace(new.trials[1], caveats=(Caveat.of(CaveatKind.PROFILED, profiler="nsys"),))
+    new = replace(new, trials=(new.trials[0], profiled, new.trials[2]))
+    for runs, why in (((base, new), Why.PROFILED_IN_NEW), ((new, base), Why.PROFILED_IN_BASE)):
+        comparison = compare_runs(*runs)
+        assert comparison.broken == ()
+        assert [(one.case, one.why) for one in comparison.unmatched] == [(profiled.case, why)]
+        assert profiled.case not in {change.case for found in comparison.changes.values() for change in found}
+
+
+def test_ratios_to_a_baseline_that_is_wrong_or_was_profiled_are_not_compared() -> None:
+    base = _run(1.0, 1.0)
+    profiled = replace(base.trials[0], caveats=(Caveat.of(CaveatKind.PROFILED, profiler="nsys"),))
+    wrong = replace(base.trials[0], checks=(Check(CheckKind.SCORES, 32, 0.9, against="FP64"),))
+    for baseline in (profiled, wrong):
+        new = replace(base, trials=(baseline, *base.trials[1:]))
+        assert Metric.RATIO not in compare_runs(base, new).changes
 
 
 def test_cases_of_one_run_only_are_named_with_the_reason() -> None:

@@ -1,12 +1,13 @@
 """The share of the input in a step, on literal numbers."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from bench import Workload
+from bench import Plan, Workload
 from bench.analysis.pipeline import input_shares
-from bench.records import Proof, Trial
+from bench.records import Check, CheckKind, Proof, Trial
 from tests.factories import TRAINING, make_trial
 from tests.reports.example import failed, spread
 
@@ -16,11 +17,11 @@ WHOLE = Workload(
 
 
 def shares(*trials: Trial) -> dict[str, float]:
-    return {share.end_to_end.name: share.share for share in input_shares(trials, 0.95)}
+    return {share.end_to_end.name: share.share for share in input_shares(trials, Plan())}
 
 
 def test_the_share_is_what_the_input_adds_to_the_whole() -> None:
-    (share,) = input_shares((make_trial(TRAINING, 0.06), make_trial(WHOLE, 0.08)), 0.95)
+    (share,) = input_shares((make_trial(TRAINING, 0.06), make_trial(WHOLE, 0.08)), Plan())
     assert share.share == pytest.approx(0.25)
     assert (share.resident.name, share.end_to_end.name) == ("training[cpu-fp32]", "training_end_to_end[cpu-fp32]")
 
@@ -36,11 +37,13 @@ def test_what_has_no_sound_counterpart_has_no_share() -> None:
     assert shares(lying, make_trial(WHOLE, 0.08)) == {}
     assert shares(make_trial(TRAINING, 0.06), failed(make_trial(WHOLE, 0.08))) == {}
     assert shares(make_trial(TRAINING, 0.06, batch=8), make_trial(WHOLE, 0.08)) == {}
+    wrong = replace(make_trial(TRAINING, 0.06), checks=(Check(CheckKind.LOSS, 8, 9.0, reference=1.0),))
+    assert shares(wrong, make_trial(WHOLE, 0.08)) == {}
 
 
 def test_the_interval_grows_with_the_spread_of_either_and_holds_the_share() -> None:
-    calm = input_shares((make_trial(TRAINING, 0.06), make_trial(WHOLE, 0.08)), 0.95)[0]
-    noisy = input_shares((spread(make_trial(TRAINING, 0.06), 0.05, 1), make_trial(WHOLE, 0.08)), 0.95)[0]
+    calm = input_shares((make_trial(TRAINING, 0.06), make_trial(WHOLE, 0.08)), Plan())[0]
+    noisy = input_shares((spread(make_trial(TRAINING, 0.06), 0.05, 1), make_trial(WHOLE, 0.08)), Plan())[0]
     assert calm.low is not None
     assert calm.high is not None
     assert noisy.low is not None
@@ -53,7 +56,7 @@ def test_welch_gives_the_textbook_half_width() -> None:
         spread(make_trial(TRAINING, 0.06, wobble=0), 0.05, 1),
         spread(make_trial(WHOLE, 0.08, wobble=0), 0.05, 1),
     )
-    (share,) = input_shares((first, second), 0.95)
+    (share,) = input_shares((first, second), Plan())
     assert share.low is not None
     logs = [math.log(1 + 0.05 * offset) for offset in (0.4, 1.1, -0.3, 0.8, -1.0, 0.2)]
     mean = sum(logs) / 6

@@ -13,6 +13,7 @@ from reports.document import compose
 from reports.html import render
 from reports.together import compose_together
 from reports.together_files import write_together_html
+from tests.factories import TRAINING, make_run, make_trial, with_losses
 from tests.reports.example import HOSTILE, example_run, run_saying
 from tests.reports.priced import BOOK, both_runs, cpu_run, priced_run
 from tests.reports.test_profile import timed_run
@@ -150,6 +151,18 @@ def test_sorting_minds_units_and_takes_remarks_along(browser, example: Path) -> 
         """() => document.querySelector("table.figures tr.remark").previousElementSibling.cells[0].textContent.trim()"""
     )
     assert follows == "cpu-fp32-compile"
+    page.close()
+
+
+def test_sorting_minds_signs(browser, tmp_path: Path) -> None:
+    losses = (2.0, 2.024, 1.994, 2.06, 1.9)
+    trials = (with_losses(make_trial(TRAINING, 0.05, threads=n), loss) for n, loss in enumerate(losses))
+    path = tmp_path / "report.html"
+    path.write_text(render(compose(make_run(*trials))), encoding="utf-8")
+    page, _ = opened(browser, path, 1400, "light")
+    page.locator("table.figures").first.locator("th", has_text="loss").locator("button").click()
+    found = [float(text.removesuffix("%").strip().replace("−", "-")) for text in column(page, 0, "loss")]
+    assert found == [-5.0, -0.3, 0.0, 1.2, 3.0]
     page.close()
 
 

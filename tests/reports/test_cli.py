@@ -59,6 +59,17 @@ def test_report_writes_beside_the_run_when_nothing_else_is_asked(
     assert capsys.readouterr().out.splitlines() == [str(stored / "report.html"), str(stored / "report.md")]
 
 
+def test_a_folder_of_runs_is_its_latest_for_every_verb(
+    stored: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert report([str(stored.parent)]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(stored / "report.html"), str(stored / "report.md")]
+    save(replace(example_run(), id="later"), stored.parent / "others" / "20261128-1")
+    assert show([str(stored.parent / "others"), str(stored)]) == 0
+    monkeypatch.chdir(stored.parent)
+    assert report([str(stored.parent / "others"), str(stored), "--csv", "both.csv"]) == 0
+
+
 def test_report_writes_what_is_named_and_nothing_else(stored: Path, tmp_path: Path) -> None:
     target = tmp_path / "new" / "figures.csv"
     assert report([str(stored), "--csv", str(target)]) == 0

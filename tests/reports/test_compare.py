@@ -13,7 +13,7 @@ from bench.storage import save
 from reports import console, markdown
 from reports.cli import compare
 from reports.compare import compose_comparison
-from tests.factories import TRAINING, make_run, make_trial
+from tests.factories import TRAINING, make_run, make_trial, with_losses
 from tests.reports.example import HOSTILE, example_run, run_saying, spread
 
 
@@ -147,6 +147,22 @@ def test_text_from_outside_cannot_act(text: str) -> None:
     assert "\x1b" not in terminal
     assert "\u202e" not in terminal + page
     assert "<script>" not in page
+
+
+def test_what_gave_wrong_results_is_newly_failed_with_the_reason() -> None:
+    base = _run()
+    wrong = with_losses(base.trials[1], 9.0)
+    sheet = compose_comparison(compare_runs(base, replace(base, trials=(base.trials[0], wrong, base.trials[2]))))
+    text = _words(markdown.render_comparison(sheet)).replace("\\", "")
+    assert "| training[cpu-fp32-channels_last] | struck out, its results are wrong: its loss" in text
+
+
+def test_a_run_is_not_compared_with_a_copy_of_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every ratio would be 1, and the gate pass for ever."""
+    for name in ("20261127-045559-b8ce", "base"):
+        save(_run(), tmp_path / "out" / name)
+    assert compare([str(tmp_path / "out" / "base"), str(tmp_path / "out"), "--fail-on=ratio:5%"]) == 2
+    assert "are the same run (run-1.0)" in capsys.readouterr().err
 
 
 def test_two_runs_with_nothing_in_common_say_so() -> None:

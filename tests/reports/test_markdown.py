@@ -38,6 +38,9 @@ def test_no_text_forms_markup(text: str) -> None:
         ("12.5 ms", "12.5 ms"),
         ("=1+1", r"\=1+1"),
         ("&amp;", r"\&amp;"),
+        ("see https://evil.example/x", r"see https\://evil.example/x"),
+        ("WWW.evil.example", r"WWW\.evil.example"),
+        ("12:30, a www site", "12:30, a www site"),
     ],
 )
 def test_what_would_be_markup_is_escaped_and_nothing_else(text: str, markdown: str) -> None:

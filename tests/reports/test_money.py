@@ -151,6 +151,14 @@ def test_every_price_that_was_used_stands_with_source_and_date() -> None:
     assert all(line.cells[3].text == "2026-11" for line in entries)
 
 
+def test_an_undecided_place_says_so_in_its_line() -> None:
+    run = make_run(make_trial(), spread(make_trial(step_s=0.0195, layout="channels_last"), 0.12, 3))
+    places = table(compose(run, BOOK), "inference: where to run it")
+    details = {line.cells[0].text: line.cells[0].detail for line in places.lines}
+    assert details["cpu-fp32-channels_last"] == "UNSURE"
+    assert details["cpu-fp32"] == ""
+
+
 def test_an_undecided_case_is_never_called_cheapest_without_saying_so() -> None:
     run = make_run(make_trial(), spread(make_trial(step_s=0.0195, layout="channels_last"), 0.12, 3))
     (sentence,) = [one for one in compose(run, BOOK).summary if "cost" in one]

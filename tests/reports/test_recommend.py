@@ -14,7 +14,7 @@ from reports.money import accounts_of
 from reports.recommend import Advice, Limits, advise
 from reports.summary import titles
 from reports.text import one_line
-from tests.factories import LATENCY, make_latencies, make_run, make_trial, with_energy
+from tests.factories import LATENCY, TRAINING, make_latencies, make_run, make_trial, with_energy
 from tests.reports.example import HOSTILE, example_run, run_saying, spread
 from tests.reports.priced import BOOK, book_saying, both_runs, priced_run
 
@@ -173,6 +173,44 @@ def test_hostile_names_are_text_in_the_advice(text: str) -> None:
     advice = advise(accounts_of(run, groups, titles(groups), book_saying(text)), text, Goal.COST, Limits())
     assert advice.found
     assert all(one_line(line) == line for line in advice.lines)
+
+
+def _bursty(slow_s: float) -> list[float]:
+    """Steps of 1 ms, of which a whole block in sixty is slow: nobody can say what the slowest of a hundred takes."""
+    return [slow_s + 1e-4 * (n % 50) if n // 50 % 60 == 7 else 0.001 + 1e-7 * (n % 100) for n in range(3000)]
+
+
+def test_a_limit_on_latency_holds_the_same_quantile_against_all() -> None:
+    """A case whose slow steps come together must not be judged by a nearer one than its rivals."""
+    quiet = make_latencies(LATENCY, [0.002 + 1e-7 * (n % 100) for n in range(3000)])
+    bursty = make_latencies(LATENCY, _bursty(0.5), threads=1)
+    bounds = [
+        [tail.bound_s for tail in row.tails] for group in summarise(make_run(quiet, bursty)) for row in group.rows
+    ]
+    assert [bound is None for case in bounds for bound in case] == [False, False, False, True]
+    lines = advised(make_run(quiet, bursty), Goal.TIME, Limits(max_latency_s=0.005), "latency").lines
+    assert any(line.startswith("Its p90 is ") and "all cases are judged by theirs" in line for line in lines)
+    most = make_run(quiet, make_latencies(LATENCY, [0.003] * 3000, threads=2), bursty)
+    found = advised(most, Goal.TIME, Limits(max_latency_s=0.005), "latency").lines
+    assert any(line.startswith("Its p90 is ") for line in found)
+
+
+def test_a_case_without_single_steps_is_not_judged_by_steps_back_to_back_beside_others() -> None:
+    quiet = make_latencies(LATENCY, [0.002 + 1e-7 * (n % 100) for n in range(3000)])
+    run = make_run(make_trial(step_s=0.001, batch=1), make_trial(step_s=0.0008, threads=1), quiet)
+    lines = advised(run, Goal.TIME, Limits(max_latency_s=0.005)).lines
+    assert "take cpu-fp32-batch1" in lines[0]
+    assert any("its latency was not measured" in line and "threads1" in line for line in lines)
+
+
+def test_training_does_not_borrow_the_latency_of_inference() -> None:
+    steps = [0.001 + 1e-7 * (n % 100) for n in range(3000)]
+    training = make_trial(TRAINING, 0.05, batch=1)
+    run = make_run(training, make_latencies(LATENCY, steps))
+    assert training.case.variant == run.trials[1].case.variant
+    assert not advised(run, Goal.TIME, Limits(max_latency_s=0.005), "training").found
+    inference = make_run(make_trial(step_s=0.05, batch=1), make_latencies(LATENCY, steps))
+    assert advised(inference, Goal.TIME, Limits(max_latency_s=0.005)).found
 
 
 def test_who_asks_a_latency_of_steps_back_to_back_is_told_where_single_ones_were_timed() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.records import Run
+from bench.records import Caveat, CaveatKind, Run
 from bench.storage import save
 from reports.cli import report, show
 from reports.tables import Role
@@ -104,6 +104,15 @@ def test_a_struck_or_failed_case_has_no_speed_up(tmp_path: Path) -> None:
     cells = {line.cells[0].text: line.cells[5].text for line in tables_of(both)[0].lines}
     assert cells["cpu-fp32-threads1"] == "struck"
     assert cells["cpu-fp32-compile"] == "failed"
+
+
+def test_a_case_that_was_profiled_has_no_speed_up(tmp_path: Path) -> None:
+    first, second, *others = example_run().trials
+    profiled = replace(second, caveats=(Caveat.of(CaveatKind.PROFILED, profiler="nsys"),))
+    run = replace(example_run(), id="b", trials=(first, profiled, *others))
+    both = together(tmp_path, run, replace(run, id="c"))
+    cells = {line.cells[0].text: line.cells[5].text for line in tables_of(both)[0].lines}
+    assert cells["cpu-fp32-channels_last"] == "profiled"
 
 
 def test_a_case_whose_results_are_wrong_is_struck_here_too(tmp_path: Path) -> None:
