@@ -24,7 +24,7 @@ from pathlib import Path
 from bench.capture import NoRangesError
 from bench.errors import BenchError, UnavailableError
 from bench.instruments import probe, rapl
-from bench.instruments.nvml import Nvml, NvmlWatch
+from bench.instruments.nvml import EXCLUSIVE_MODES, Nvml, NvmlWatch
 from bench.instruments.power import SensorError
 from bench.nsight import Execute, Nsys, execute, find_nsys
 from bench.nsight import probe as capture_probe
@@ -84,10 +84,12 @@ print(json.dumps({
 _NEEDED = ("torchvision", "pytest", "pytest-benchmark", "scikit-learn", "matplotlib")
 _EXTRAS = {
     "medmnist": "medical images as data (pip install 'joulemark[medmnist]')",
-    "onnxruntime": "ONNX Runtime as a backend (pip install onnxruntime)",
-    "openvino": "OpenVINO as a backend (pip install openvino)",
-    "torch-tensorrt": "TensorRT as a backend (pip install torch-tensorrt)",
+    "onnxruntime": "ONNX Runtime as a backend (pip install 'joulemark[onnx]', or [onnx-gpu] with an NVIDIA GPU)",
+    "openvino": "OpenVINO as a backend (pip install 'joulemark[openvino]')",
+    "torch-tensorrt": "TensorRT as a backend (pip install 'joulemark[tensorrt]')",
 }
+#: Packages that hold the files of another; both at once would overwrite each other.
+_STANDS_FOR = {"onnxruntime-gpu": "onnxruntime"}
 _COMPUTE_MODES = {0: "default", 1: "exclusive thread", 2: "prohibited", 3: "exclusive process"}
 _PROHIBITED = 2
 _APT = "sudo apt install"
@@ -217,6 +219,9 @@ def _modes(topic: str, persistence: bool | None, mode: int | None) -> Iterator[F
     text = f"persistence {said}, compute mode {_COMPUTE_MODES.get(-1 if mode is None else mode, 'unknown')}"
     if mode == _PROHIBITED:
         yield Finding(topic, State.DOUBTFUL, text, "no process may use it: sudo nvidia-smi -c 0")
+    elif mode in EXCLUSIVE_MODES:
+        fix = "one process at a time may use it, and the cases of a group are alive together: sudo nvidia-smi -c 0"
+        yield Finding(topic, State.DOUBTFUL, text, fix)
     elif persistence is False:
         yield Finding(topic, State.DOUBTFUL, text, "sudo nvidia-smi -pm 1, so that the driver stays loaded")
     else:
@@ -313,11 +318,12 @@ def _compiler(machine: Machine) -> Iterator[Finding]:
 
 
 def _extras(machine: Machine) -> Iterator[Finding]:
-    there = [f"{name} {version}" for name in _EXTRAS if (version := machine.version(name))]
+    there = [f"{name} {version}" for name in (*_EXTRAS, *_STANDS_FOR) if (version := machine.version(name))]
     if there:
         yield Finding("Extras", State.GOOD, ", ".join(there))
+    stood_for = {_STANDS_FOR[name] for name in _STANDS_FOR if machine.version(name)}
     for name, use in _EXTRAS.items():
-        if machine.version(name) is None:
+        if machine.version(name) is None and name not in stood_for:
             yield Finding("Extras", State.LACKING, f"no {name}: {use}")
 
 

@@ -18,10 +18,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.analysis.blocks import polled
 from bench.analysis.energy import EnergyEstimate, systematic
@@ -73,7 +75,7 @@ def energy_window(
     Raises:
         UsageError: ``power`` has no meaning.
     """
-    window = EnergyWindow()
+    window, at_work = EnergyWindow(), _is_on_a_gpu()
     sampler = Sampler(open_panel(parse_power(power)) if panel is None else panel, clock=clock)
     sampler.start()
     try:
@@ -85,9 +87,25 @@ def energy_window(
             stop_s = clock()
             _wait(lambda: sampler.past(stop_s), _LAST_WORD_LIMIT_S, clock, sleep)
             sampler.pause()
-            _fill(window, sampler.take(), start_s, stop_s)
+            log = _without_us(sampler.take([os.getpid()]), at_work=at_work)
+            _fill(window, log, start_s, stop_s)
     finally:
         sampler.stop()
+
+
+def _is_on_a_gpu() -> bool:
+    """Whether this very process works on one already, as far as can be told without importing PyTorch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.cuda.is_initialized())
+
+
+def _without_us(log: PowerLog, *, at_work: bool) -> PowerLog:
+    """The log without this process among the strangers that were on a GPU before.
+
+    In a container the driver knows us by a number that we do not know, so that then nobody is sure to be a stranger.
+    """
+    before = {pid for _, pid in log.before}
+    return replace(log, before=()) if at_work and os.getpid() not in before else log
 
 
 def _fill(window: EnergyWindow, log: PowerLog, start_s: float, stop_s: float) -> None:

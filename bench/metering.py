@@ -10,6 +10,7 @@ clocks, heat and strangers covers the timing blocks as well.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -82,8 +83,7 @@ class SampledMeter:
         self._sampler.span(Span(SpanKind.IDLE, wave, start_s, self._clock()))
 
     def employ(self, pid: int | None) -> None:
-        if pid is not None:
-            self._pids.add(pid)
+        self._pids.add(os.getpid() if pid is None else pid)
 
     def piece(self) -> PowerLog:
         piece = self._sampler.take(self._pids)

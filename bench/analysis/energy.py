@@ -30,7 +30,7 @@ from bench.analysis.power import Metered, window_energy
 from bench.analysis.statistics import Interval, exponential, median, sign_interval, t_interval
 from bench.errors import ComparisonError
 from bench.records import Caveat, Trial
-from bench.records.power import Component, PowerLog, SourceKind, SpanKind
+from bench.records.power import Component, Part, PowerLog, SourceKind, SpanKind
 
 #: What a source reads, divided by the truth: from, to. Nothing is known of those that are not here.
 #: Source: external metering of boards of twelve generations, results of arXiv 2312.02741 (SC24); two models from
@@ -100,6 +100,22 @@ class TrialEnergy:
         return self.total.gross.scaled(1 / self.items_per_step, "energy per item")
 
 
+def counted_gpus(log: PowerLog, device: str, power: str) -> set[str] | None:
+    """The UUIDs of the GPUs whose energy counts for a group on a device; None, for all, where its own is unknown.
+
+    A group's own GPU is counted and no other: a node has several, idle or at somebody else's work. A group on the CPU
+    has none. GPUs that the user named (``power`` is the plan's, like ``"nvml:0,1"``) all count, so that a workload that
+    spreads over several can be measured.
+    """
+    if any(word.strip().startswith("nvml:") for word in power.split("+")):
+        read = {component.name for component in log.components if component.part is Part.GPU}
+        return read | {lack.name for lack in log.unread if lack.part is Part.GPU}
+    if device.partition(":")[0] != "cuda":
+        return set()
+    own = dict(log.devices).get(device if ":" in device else f"{device}:0")
+    return None if own is None else {own}
+
+
 def energy_of(trial: Trial, log: PowerLog, confidence: float, gpus: Iterable[str] | None = None) -> TrialEnergy:
     """Everything a log says about a trial. ``gpus`` are the UUIDs to count in, None for all that were read."""
     wanted = None if gpus is None else set(gpus)
@@ -112,8 +128,8 @@ def energy_of(trial: Trial, log: PowerLog, confidence: float, gpus: Iterable[str
         total=None if total is None else total.energy(None, blocks, confidence),
         components=tuple(part.energy(part.readings[0].component, blocks, confidence) for part in parts),
         energy_delay=None if total is None else total.energy_delay(blocks, confidence),
-        set_up_cold=_set_up(trial, log, total, confidence, cold=True),
-        set_up_warm=_set_up(trial, log, total, confidence, cold=False),
+        set_up_cold=_set_up(trial, log, total, cold=True),
+        set_up_warm=_set_up(trial, log, total, cold=False),
         items_per_step=trial.items_per_step or 1,
         caveats=doubts(trial, log, blocks, readings, wanted),
     )
@@ -233,8 +249,10 @@ class _Addend:
         evidence = over_waves(figures, confidence)
         return None if evidence is None else self.dressed(statistic, *evidence, unit, confidence)
 
-    def dressed(self, statistic: str, interval: Interval, n: int, unit: str, confidence: float) -> EnergyEstimate:
-        """An interval with its systematic bounds and its origin."""
+    def dressed(
+        self, statistic: str, interval: Interval, n: int, unit: str, confidence: float | None
+    ) -> EnergyEstimate:
+        """An interval, or without a confidence a range, with its systematic bounds and its origin."""
         sources = tuple(source for _, source in self.sensors)
         least, most = systematic(interval.value, sources)
         return EnergyEstimate(
@@ -263,16 +281,16 @@ def _per_item(trial: Trial, log: PowerLog, gpus: set[str] | None) -> tuple[Figur
     return {key: power_w * blocks[key].step_s / items for key, power_w in total.power_w.items()}, total.sensors
 
 
-def measured_energy(trial: Trial, log: PowerLog) -> tuple[Figures, tuple[tuple[str, str], ...]] | None:
+def measured_energy(
+    trial: Trial, log: PowerLog, gpus: set[str] | None
+) -> tuple[Figures, tuple[tuple[str, str], ...]] | None:
     """(wave, round) -> joules per item of all measured components, and by which sensors; None for a model's."""
     estimated = any(trace.kind is SourceKind.MODEL for trace in log.traces)
-    return None if estimated else _per_item(trial, log, None)
+    return None if estimated else _per_item(trial, log, gpus)
 
 
-def _set_up(
-    trial: Trial, log: PowerLog, total: _Addend | None, confidence: float, *, cold: bool
-) -> EnergyEstimate | None:
-    """Joules of build and first step, the median over lives with empty (or filled) caches."""
+def _set_up(trial: Trial, log: PowerLog, total: _Addend | None, *, cold: bool) -> EnergyEstimate | None:
+    """Joules of build and first step: the median and the range over lives with empty (or filled) caches."""
     if total is None:
         return None
     waves = {life.wave for life in trial.lives if life.cold == cold}
@@ -287,4 +305,4 @@ def _set_up(
         return None
     low, high = (min(sums), max(sums)) if len(sums) > 1 else (None, None)
     statistic = "set-up energy, cold" if cold else "set-up energy, warm"
-    return total.dressed(statistic, Interval(median(sums), low, high), len(sums), "J", confidence)
+    return total.dressed(statistic, Interval(median(sums), low, high), len(sums), "J", None)

@@ -31,6 +31,7 @@ def doubts(
     watched = (*blocks_of(trial, trial.kind).values(), *blocks.values())
     return (
         *unread(log, gpus),
+        *_of_all_gpus(log, trial, gpus),
         *(caveat for reading in readings for caveat in _of_reading(reading, blocks.values())),
         *_speeds(trial, blocks.values()),
         *ledger.doubts(log, watched, gpus),
@@ -40,10 +41,17 @@ def doubts(
 def unread(log: PowerLog, gpus: set[str] | None = None) -> Iterator[Caveat]:
     """The components that could not be read."""
     for lack in log.unread:
-        if lack.part is not Part.GPU or gpus is None or lack.name in {"GPU", *gpus}:
+        if lack.part is not Part.GPU or gpus is None or (gpus and lack.name in {"GPU", *gpus}):
             yield Caveat.of(
                 CaveatKind.NO_SENSOR, component=lack.name, source=lack.source, reason=lack.reason, fix=lack.fix
             )
+
+
+def _of_all_gpus(log: PowerLog, trial: Trial, gpus: set[str] | None) -> Iterator[Caveat]:
+    """Where it could not be told which GPU was the trial's, all that were read are in its energy."""
+    read = {trace.component for trace in log.traces if trace.component.part is Part.GPU}
+    if gpus is None and len(read) > 1:
+        yield Caveat.of(CaveatKind.EVERY_GPU, device=trial.case.variant.device, gpus=len(read))
 
 
 def disagreement(counter_w: float, polled_w: float, component: str) -> Caveat | None:

@@ -39,6 +39,30 @@ class Block(NamedTuple):
         return f"wave {self.wave + 1} round {self.round + 1}"
 
 
+class Watch(NamedTuple):
+    """All that was seen of one GPU, and how to tell strangers on it.
+
+    A container sees other process ids than the driver. If none of ours is among those the driver names, ours
+    cannot be told by their numbers (None), and only what was there before we started is known to be a stranger.
+    """
+
+    uuid: str
+    states: Sequence[GpuState]
+    ours: frozenset[int] | None
+    before: frozenset[int]
+
+    @classmethod
+    def of(cls, log: PowerLog, uuid: str) -> Watch:
+        states = [state for state in log.states if state.uuid == uuid]
+        ours = frozenset(log.ours)
+        named = any(pid in ours for state in states for pid in state.processes or ())
+        return cls(uuid, states, ours if named else None, frozenset(pid for on, pid in log.before if on == uuid))
+
+    def is_stranger(self, pid: int) -> bool:
+        """Whether a process on the GPU is not ours."""
+        return pid in self.before if self.ours is None else pid not in self.ours
+
+
 class Conditions(NamedTuple):
     """One GPU during one block; ``None`` where it did not say."""
 
@@ -50,19 +74,19 @@ class Conditions(NamedTuple):
     strangers: frozenset[int]  # processes that are not ours
 
 
-def conditions(log: PowerLog, board: Board, start_s: float, stop_s: float) -> Conditions | None:
+def conditions(watch: Watch, start_s: float, stop_s: float) -> Conditions | None:
     """The state of a GPU between two times; None when nobody looked."""
-    states = _during([state for state in log.states if state.uuid == board.uuid], start_s, stop_s)
+    states = _during(watch.states, start_s, stop_s)
     if not states:
         return None
     temperatures = [state.temperature_c for state in states if state.temperature_c is not None]
     return Conditions(
-        board.uuid,
+        watch.uuid,
         _median(state.sm_clock_hz for state in states),
         _median(state.memory_clock_hz for state in states),
         max(temperatures, default=None),
         frozenset(reason for state in states for reason in state.reasons or () if reason in SLOWING),
-        frozenset(pid for state in states for pid in _strangers(log, state)),
+        frozenset(pid for state in states for pid in state.processes or () if watch.is_stranger(pid)),
     )
 
 
@@ -78,9 +102,8 @@ def doubts(log: PowerLog, blocks: Sequence[Block], uuids: Iterable[str] | None =
 
 
 def _doubts_of(log: PowerLog, board: Board, blocks: Sequence[Block]) -> Iterator[Caveat]:
-    seen = [
-        (block, found) for block in blocks if (found := conditions(log, board, block.start_s, block.stop_s)) is not None
-    ]
+    watch = Watch.of(log, board.uuid)
+    seen = [(block, found) for block in blocks if (found := conditions(watch, block.start_s, block.stop_s)) is not None]
     slowed = [(block, found) for block, found in seen if found.slowing]
     if slowed:
         reasons = ", ".join(sorted(set().union(*(found.slowing for _, found in slowed))))
@@ -100,20 +123,6 @@ def _named(hit: Sequence[tuple[Block, Conditions]], seen: Sequence[object]) -> d
     names = [block.name for block, _ in hit]
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return {"blocks": len(hit), "of": len(seen), "named": ", ".join(names[:_MOST_NAMED]) + more}
-
-
-def _strangers(log: PowerLog, state: GpuState) -> set[int]:
-    """Processes on a GPU that are not ours.
-
-    A container sees other process ids than the driver. If none of ours is among those the driver names, ours
-    cannot be told by their numbers, and only what was there before we started is known to be a stranger.
-    """
-    there = set(state.processes or ())
-    before = {pid for uuid, pid in log.before if uuid == state.uuid}
-    named = {pid for other in log.states if other.uuid == state.uuid for pid in other.processes or ()}
-    if named & set(log.ours):
-        return there - set(log.ours)
-    return there & before
 
 
 def _during(states: Sequence[GpuState], start_s: float, stop_s: float) -> Sequence[GpuState]:

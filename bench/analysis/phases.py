@@ -74,7 +74,7 @@ def step_times(trial: Trial, confidence: float) -> StepTimes | None:
     waves = [_wave(block, names) for block in blocks]
     step = _estimate("step", [wave[0] for wave in waves], confidence)
     phases = (
-        PhaseTime(name, seconds, seconds.value / step.value)
+        PhaseTime(name, seconds, seconds.value / step.value if step.value > 0 else 0.0)
         for number, name in enumerate((*names, OTHER), start=1)
         for seconds in (_estimate(name, [wave[number] for wave in waves], confidence),)
     )

@@ -55,6 +55,10 @@ _FIXES = MappingProxyType(
 _LOST = ("NVML_ERROR_GPU_IS_LOST", "NVML_ERROR_GPU_NOT_FOUND", "NVML_ERROR_RESET_REQUIRED", "NVML_ERROR_UNINITIALIZED")
 
 
+#: nvmlComputeMode_t: exclusive thread (of old drivers), exclusive process. Source: NVML API Reference.
+EXCLUSIVE_MODES = frozenset({1, 3})
+
+
 class Listing(NamedTuple):
     """Driver version and GPUs in nvidia-smi's order; ``trouble`` says why NVML could not be asked."""
 
@@ -83,13 +87,24 @@ def process_memory_bytes(device: str, pid: int, environ: Mapping[str, str] = os.
     Read at the end it is the most it held, since allocators keep what they were given. None where the driver does not
     say, or knows the process by another number, as for one in a container.
     """
+    return _asked(device, environ, lambda nvml, handle: nvml.memory_bytes(handle, pid))
+
+
+def is_exclusive(device: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether only one process at a time may use "cuda:N", as clusters like to set it; not so where nobody says."""
+    mode = _asked(device, environ, lambda nvml, handle: nvml.ask("nvmlDeviceGetComputeMode", handle))
+    return mode in EXCLUSIVE_MODES
+
+
+def _asked(device: str, environ: Mapping[str, str], question: Callable[[Nvml, Any], T | None]) -> T | None:
+    """The driver's answer about the GPU that a process knows as "cuda:N"; None where it gives none."""
     try:
         nvml = Nvml()
     except UnavailableError:
         return None
     try:
         uuid = visible_gpus(nvml.gpus(), environ, nvml.parent).uuid_of(device)
-        return None if uuid is None else nvml.memory_bytes(nvml.handle(uuid), pid)
+        return None if uuid is None else question(nvml, nvml.handle(uuid))
     except SensorError:
         return None
     finally:

@@ -58,6 +58,16 @@ def why_unavailable(device: str) -> tuple[str, str] | None:
     )
 
 
+def why_not_together(device: str) -> tuple[str, str] | None:
+    """Reason and fix if a device does not take several processes at once, as the cases of a group need it."""
+    if not device.startswith("cuda") or not nvml.is_exclusive(device):
+        return None
+    return (
+        f"{device} takes one process at a time (exclusive compute mode), and the cases of a group are alive together",
+        "sudo nvidia-smi -c 0, or measure one case alone (--bench-case)",
+    )
+
+
 def _cpu_name() -> str | None:
     text = _text(Path("/proc/cpuinfo")) or ""
     for line in text.splitlines():

@@ -12,9 +12,13 @@ of it belongs to which block follows from the times alone::
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
+
+from bench.errors import MeasurementError
 
 
 class Part(enum.Enum):
@@ -86,24 +90,17 @@ class PowerTrace:
     readings: tuple[Reading, ...] = ()
     troubles: tuple[Trouble, ...] = ()
 
+    def __post_init__(self) -> None:
+        ends = [reading.at_s for reading in self.readings]
+        sound = all(reading.since_s <= reading.at_s and math.isfinite(reading.value) for reading in self.readings)
+        if not sound or not all(earlier < later for earlier, later in pairwise(ends)):
+            msg = f"readings of {self.source} do not follow one another in time; that is no evidence"
+            raise MeasurementError(msg)
+
     @property
     def origin(self) -> tuple[Component, str]:
         """What tells traces of one log apart: component and source."""
         return self.component, self.source
-
-    def continued(self, more: PowerTrace) -> PowerTrace:
-        """The same with further readings. A counter that has begun anew meanwhile goes on from where it stood."""
-        readings, further = self.readings, more.readings
-        if self.unit == "J" and readings and further and further[0].value < readings[-1].value:
-            base = readings[-1].value - further[0].value
-            further = tuple(reading._replace(value=round(reading.value + base, 6)) for reading in further)
-        return replace(
-            more,
-            period_s=more.period_s or self.period_s,
-            late_s=max(self.late_s, more.late_s),
-            readings=(*readings, *further),
-            troubles=_latest((*self.troubles, *more.troubles)),
-        )
 
 
 class Unread(NamedTuple):
@@ -212,9 +209,9 @@ class PowerLog:
     cost: SamplerCost | None = None
     troubles: tuple[Trouble, ...] = ()  # of the ledger and of the sampler itself
 
-    def covers(self, start_s: float, stop_s: float) -> bool:
-        """Whether sampling went on during all of this stretch."""
-        return self.start_s <= start_s and stop_s <= self.stop_s
+    def overlap_s(self, start_s: float, stop_s: float) -> float:
+        """Seconds of this stretch during which sampling went on; none where negative."""
+        return min(self.stop_s, stop_s) - max(self.start_s, start_s)
 
     @property
     def components(self) -> tuple[Component, ...]:
@@ -227,31 +224,45 @@ def joined(logs: Iterable[PowerLog]) -> PowerLog | None:
 
     Nothing is computed across the gap between two of them, as it is between two sittings of a run.
     """
-    whole: PowerLog | None = None
-    for log in logs:
-        whole = log if whole is None else _appended(whole, log)
-    return whole
-
-
-def _appended(log: PowerLog, more: PowerLog) -> PowerLog:
-    traces = {trace.origin: trace for trace in log.traces}
-    for trace in more.traces:
-        known = traces.get(trace.origin)
-        traces[trace.origin] = trace if known is None else known.continued(trace)
+    pieces = tuple(logs)
+    if not pieces:
+        return None
+    traces: dict[tuple[Component, str], list[PowerTrace]] = {}
+    for trace in (trace for log in pieces for trace in log.traces):
+        traces.setdefault(trace.origin, []).append(trace)
+    costs = [log.cost for log in pieces if log.cost is not None]
     return PowerLog(
-        start_s=log.start_s,
-        stop_s=more.stop_s,
-        traces=tuple(traces.values()),
-        unread=tuple(dict.fromkeys((*log.unread, *more.unread))),
-        boards=tuple({board.uuid: board for board in (*log.boards, *more.boards)}.values()),
-        devices=tuple(dict.fromkeys((*log.devices, *more.devices))),
-        states=(*log.states, *more.states),
-        host=(*log.host, *more.host),
-        spans=(*log.spans, *more.spans),
-        before=tuple(dict.fromkeys((*log.before, *more.before))),
-        ours=tuple(sorted({*log.ours, *more.ours})),
-        cost=more.cost or log.cost,
-        troubles=_latest((*log.troubles, *more.troubles)),
+        start_s=pieces[0].start_s,
+        stop_s=pieces[-1].stop_s,
+        traces=tuple(map(_whole, traces.values())),
+        unread=tuple(dict.fromkeys(lack for log in pieces for lack in log.unread)),
+        boards=tuple({board.uuid: board for log in pieces for board in log.boards}.values()),
+        devices=tuple(dict.fromkeys(device for log in pieces for device in log.devices)),
+        states=tuple(state for log in pieces for state in log.states),
+        host=tuple(state for log in pieces for state in log.host),
+        spans=tuple(span for log in pieces for span in log.spans),
+        before=tuple(dict.fromkeys(one for log in pieces for one in log.before)),
+        ours=tuple(sorted({pid for log in pieces for pid in log.ours})),
+        cost=costs[-1] if costs else None,
+        troubles=_latest(trouble for log in pieces for trouble in log.troubles),
+    )
+
+
+def _whole(pieces: Sequence[PowerTrace]) -> PowerTrace:
+    """The pieces of one trace as one. A counter that has begun anew meanwhile goes on from where it stood."""
+    readings: list[Reading] = []
+    for piece in pieces:
+        base = 0.0
+        if piece.unit == "J" and readings and piece.readings and piece.readings[0].value < readings[-1].value:
+            base = readings[-1].value - piece.readings[0].value
+        readings += (one._replace(value=round(one.value + base, 6)) if base else one for one in piece.readings)
+    periods = [piece.period_s for piece in pieces if piece.period_s]
+    return replace(
+        pieces[-1],
+        period_s=periods[-1] if periods else None,
+        late_s=max(piece.late_s for piece in pieces),
+        readings=tuple(readings),
+        troubles=_latest(trouble for piece in pieces for trouble in piece.troubles),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +11,14 @@ from bench.errors import MeasurementError
 
 #: The phases of a step that have a name of their own, in the order in which a step goes through them.
 PHASES = ("data", "host-to-device", "forward", "loss", "backward", "optimizer")
+
+#: No honest stretch of a few steps is as long, in seconds.
+_MOST_S = 1e6
+_MOST_CALLS = 2**53
+
+
+def _sane(values: Iterable[float], most: float) -> bool:
+    return all(0 <= value < most for value in values)
 
 
 @dataclass(frozen=True)
@@ -26,7 +35,7 @@ class PhaseBlock:
 
     def __post_init__(self) -> None:
         for row in self.steps:
-            if len(row) != 1 + len(self.names) or not all(0 <= value < 1e6 for value in row):
+            if len(row) != 1 + len(self.names) or not all(0 <= value < _MOST_S for value in row):
                 msg = f"a row of the phases {', '.join(self.names)} is {row}; that is no evidence"
                 raise MeasurementError(msg)
 
@@ -70,6 +79,17 @@ class Profile:
     left_out_s: float = 0.0  # host time of the operators that are not among the hotspots
     device: DeviceWork | None = None  # None on a CPU
     trace: str | None = None  # file beside the run, for Perfetto or Nsight Systems
+
+    def __post_init__(self) -> None:
+        lengths = [self.window_s, self.left_out_s, *(spot.self_s for spot in self.hotspots)]
+        counts = [self.steps - 1, *(spot.calls for spot in self.hotspots)]
+        if (work := self.device) is not None:
+            medians = (abs(one) for one in (work.gap_median_s, work.launch_median_s) if one is not None)
+            lengths += [work.window_s, work.busy_s, *medians]
+            counts.append(work.gaps)
+        if not _sane(lengths, _MOST_S) or not _sane(counts, _MOST_CALLS):
+            msg = "a profile has times or counts that cannot be; that is no evidence"
+            raise MeasurementError(msg)
 
 
 class RangeTime(NamedTuple):

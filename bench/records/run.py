@@ -56,12 +56,16 @@ class Run:
         return _grouped(trial for trial in self.trials if trial.case.copy)
 
     def log_of(self, trials: Iterable[Trial]) -> PowerLog | None:
-        """The log that was kept beside these trials, told by their times; None where there is none."""
+        """The log that was kept beside these trials, told by their times; None where there is none.
+
+        Of a run that was broken off it may end before they do.
+        """
         times = [(s.start_s, s.start_s + s.host_s) for trial in trials for s in trial.samples]
         if not times:
             return None
         start_s, stop_s = min(start for start, _ in times), max(stop for _, stop in times)
-        return next((log for log in self.power if log.covers(start_s, stop_s)), None)
+        beside = max(self.power, key=lambda log: log.overlap_s(start_s, stop_s), default=None)
+        return beside if beside is not None and beside.overlap_s(start_s, stop_s) > 0 else None
 
 
 def _grouped(trials: Iterable[Trial]) -> dict[tuple[Workload, str], tuple[Trial, ...]]:

@@ -87,6 +87,7 @@ class CaveatKind(enum.Enum):
     UNFROZEN = "unfrozen"
     INTERRUPTED = "interrupted"  # figures: waves, planned
     OUT_OF_TIME = "out_of_time"  # figures: waves, planned
+    NO_WORKERS = "no_workers"  # figures: waves, planned, reason
     BUSY_HOST = "busy_host"  # figures: waves, named, others, stolen: the most in any, in cores; cores
     ANOTHER_RUN = "another_run"  # figures: runs
     CUT_TO_BUDGET = "cut_to_budget"  # figures: rounds, planned
@@ -95,6 +96,7 @@ class CaveatKind(enum.Enum):
     # Of the results; check is a CheckKind's value.
     WRONG_RESULT = "wrong_result"  # figures: check, found (or "none"), allowed, against, n, items
     UNCHECKED = "unchecked"
+    UNPROVEN = "unproven"
     LOOSELY_CHECKED = "loosely_checked"  # figures: precision
     PROFILED = "profiled"  # figures: profiler
     NOT_INSPECTED = "not_inspected"  # figures: reason
@@ -105,6 +107,7 @@ class CaveatKind(enum.Enum):
     SENSOR_LOST = "sensor_lost"  # figures: component, source, reason
     SENSOR_STALLED = "sensor_stalled"  # figures: component, source, window_s (without a change)
     COUNTERS_DISAGREE = "counters_disagree"  # figures: component, counter_w, polled_w, difference (a fraction)
+    EVERY_GPU = "every_gpu"  # figures: device, gpus; their energy was counted together, since its own was unknown
     WHOLE_GPU = "whole_gpu"  # figures: gpu; the case used a MIG slice of it
     SPEED_DISAGREES = "speed_disagrees"  # figures: timing_s, energy_s (per step, in the two kinds of block)
     # Of the hardware's state.

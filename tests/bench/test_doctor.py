@@ -125,7 +125,8 @@ def test_a_gpu_is_told_with_its_clocks_limits_and_modes(tmp_path: Path) -> None:
     ("nvml", "fix"),
     [
         (FakeNvml(persistence=False), "nvidia-smi -pm 1"),
-        (FakeNvml(mode=2), "nvidia-smi -c 0"),
+        (FakeNvml(mode=2), "no process may use it"),
+        (FakeNvml(mode=3), "one process at a time may use it"),
         (FakeNvml(processes=(4711,)), "end them"),
     ],
 )
@@ -164,7 +165,16 @@ def test_missing_packages_keep_the_main_job_from_running(tmp_path: Path) -> None
 
 def test_an_extra_that_is_missing_is_named_with_its_use(tmp_path: Path) -> None:
     machine = _machine(tmp_path, version=lambda name: None if name == "openvino" else "1")
-    assert any("pip install openvino" in one.text and one.state is State.LACKING for one in _of("Extras", machine))
+    lacking = [one.text for one in _of("Extras", machine) if one.state is State.LACKING]
+    assert ["pip install 'joulemark[openvino]'" in text for text in lacking] == [True]
+
+
+def test_the_runtime_for_gpus_is_not_to_be_overwritten_by_that_for_cpus(tmp_path: Path) -> None:
+    """Both packages hold the same files."""
+    machine = _machine(tmp_path, version=lambda name: None if name == "onnxruntime" else "1")
+    found = _of("Extras", machine)
+    assert all(one.state is State.GOOD for one in found)
+    assert "onnxruntime-gpu 1" in found[0].text
 
 
 @pytest.mark.parametrize(

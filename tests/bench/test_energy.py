@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis.energy import EnergyEstimate, compare_energy, energy_of
+from bench.analysis.energy import EnergyEstimate, compare_energy, counted_gpus, energy_of
 from bench.analysis.power import Metered, peak_power, steady_power, window_energy
-from bench.errors import ComparisonError
+from bench.errors import ComparisonError, MeasurementError
 from bench.instruments.fakes import GPU, ScriptedClock, constant, counter, power, run_sampler, sine, square, steps
 from bench.records import Caveat, CaveatKind, Sample, SampleKind, Trial
 from bench.records.power import (
@@ -27,7 +27,7 @@ from bench.records.power import (
     TroubleKind,
     Unread,
 )
-from tests.factories import make_trial
+from tests.factories import make_run, make_trial
 
 CPU = Component(Part.CPU, "cpu package 0")
 PSYS = Component(Part.PSYS, "psys")
@@ -290,6 +290,50 @@ def test_only_the_gpus_asked_for_are_counted():
         assert energy.total.gross.value == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("device", "power", "expected"),
+    [
+        ("cuda:0", "auto", {"GPU-fake"}),
+        ("cuda:1", "nvml+tdp:65", {"GPU-other"}),
+        ("cuda", "auto", {"GPU-fake"}),
+        ("cpu", "auto", set()),  # idle GPUs are no part of what a CPU did
+        ("cuda:2", "auto", None),  # not among those that could be told apart
+        ("cuda:0", "rapl+nvml:0,1", {"GPU-fake", "GPU-other"}),  # as the user says
+    ],
+)
+def test_the_gpus_that_count_are_the_group_s_own_or_those_the_user_named(device, power, expected):
+    other = Component(Part.GPU, "GPU-other")
+    devices = (("cuda:0", "GPU-fake"), ("cuda:1", "GPU-other"))
+    log = log_of(counted(100.0), counted(300.0, component=other), counted(30.0, component=CPU), devices=devices)
+    assert counted_gpus(log, device, power) == expected
+
+
+def test_where_a_gpu_cannot_be_told_from_another_all_count_and_the_row_says_so():
+    other = Component(Part.GPU, "GPU-other")
+    both = log_of(counted(100.0), counted(300.0, component=other))
+    (caveat,) = energy_of(energy_trial(), both, 0.95, None).caveats
+    assert caveat.kind is CaveatKind.EVERY_GPU
+    assert dict(caveat.figures)["gpus"] == 2
+    assert energy_of(energy_trial(), log_of(counted(100.0)), 0.95, None).caveats == ()
+
+
+def test_a_gpu_that_could_not_be_read_is_no_lack_of_a_group_on_the_cpu():
+    lack = Unread(Part.GPU, "GPU", "nvml", "no driver", "install it")
+    log = log_of(counted(30.0, component=CPU, source="rapl"), unread=(lack,))
+    assert energy_of(energy_trial(), log, 0.95, set()).caveats == ()
+    assert kinds(energy_of(energy_trial(), log, 0.95, None).caveats) == [CaveatKind.NO_SENSOR]
+
+
+def test_the_log_of_a_run_that_was_broken_off_may_end_before_its_last_blocks():
+    trial = energy_trial()
+    first, *_, last = sorted(sample.start_s for sample in trial.samples)
+    log = PowerLog(first - 1.0, last - 0.1, (counted(100.0),))
+    elsewhere = PowerLog(last + 500.0, last + 600.0, (counted(100.0),))
+    run = replace(make_run(trial), power=(elsewhere, log))
+    assert run.log_of([trial]) is log
+    assert replace(run, power=(elsewhere,)).log_of([trial]) is None
+
+
 def test_a_component_that_could_not_be_read_is_named():
     lack = Unread(Part.CPU, "cpu package", "rapl", "no permission", "chmod it")
     energy = energy_of(energy_trial(), log_of(counted(100.0), unread=(lack,)), 0.95)
@@ -352,6 +396,35 @@ def test_set_up_energy_is_that_of_the_spans_of_the_case():
     assert energy.set_up_warm is not None
     assert energy.set_up_cold.value == pytest.approx(400.0)
     assert energy.set_up_warm.value == pytest.approx(100.0)
+
+
+def test_several_set_ups_have_a_range_and_no_confidence():
+    trial = energy_trial(waves=3)
+    spans = tuple(
+        Span(SpanKind.SET_UP, wave, 10.05 + 20 * wave, 11.05 + 20 * wave + wave, trial.case.name) for wave in range(3)
+    )
+    warm = energy_of(trial, log_of(counted(100.0), spans=spans), 0.95).set_up_warm
+    assert warm is not None
+    assert (warm.low, warm.high) == (pytest.approx(200.0), pytest.approx(300.0))
+    assert warm.confidence is None
+
+
+def test_a_gpu_that_the_user_named_and_nobody_could_read_is_told():
+    lack = Unread(Part.GPU, "GPU-other", "nvml", "no permission", "ask for it")
+    log = log_of(counted(100.0), unread=(lack,))
+    counts = counted_gpus(log, "cuda:0", "nvml:0,1")
+    assert counts == {"GPU-fake", "GPU-other"}
+    assert kinds(energy_of(energy_trial(), log, 0.95, counts).caveats) == [CaveatKind.NO_SENSOR]
+
+
+def test_readings_that_do_not_follow_one_another_are_no_evidence():
+    for readings in (
+        (Reading(0.0, 0.1, 1.0), Reading(0.1, 0.1, 2.0)),
+        (Reading(0.2, 0.1, 1.0),),
+        (Reading(0.0, 0.1, math.nan),),
+    ):
+        with pytest.raises(MeasurementError, match="no evidence"):
+            counted(readings=readings)
 
 
 def test_half_the_energy_is_a_ratio_of_two():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -10,12 +11,12 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis.energy import EnergyEstimate
-from bench.energy import EnergyWindow, _fill, energy_window
+from bench.energy import EnergyWindow, _fill, _without_us, energy_window
 from bench.errors import UsageError
-from bench.instruments.fakes import ScriptedClock, constant, counter, power, run_sampler, square
+from bench.instruments.fakes import ScriptedClock, ScriptedWatch, constant, counter, power, run_sampler, square
 from bench.instruments.power import Panel, SensorError, SensorFacts
 from bench.records import CaveatKind
-from bench.records.power import Component, Part, SourceKind, Unread
+from bench.records.power import Board, Component, GpuState, Part, SourceKind, Unread
 
 CPU = Component(Part.CPU, "cpu package 0")
 
@@ -59,6 +60,27 @@ def test_energy_is_the_sum_of_what_was_measured_with_bounds_around_it():
         ("cpu package 0", 100.0),
     ]
     assert window.caveats == ()
+
+
+@pytest.mark.parametrize("at_work", [True, False])
+@pytest.mark.parametrize("hidden", [True, False])
+def test_our_own_process_on_a_gpu_is_no_stranger(at_work, hidden):
+    """In a container the driver knows us by another number: who was there before is then us, if we were there."""
+    known_as = 4711 if hidden else os.getpid()
+    clock = ScriptedClock()
+    state = GpuState(0.0, "GPU-fake", processes=(known_as,))
+    sampler = run_sampler(
+        clock,
+        [counter(clock, constant(300.0))],
+        6.0,
+        watches=(ScriptedWatch(lambda at_s: state._replace(at_s=at_s)),),
+        boards=(Board("GPU-fake", "a GPU", 0),),
+        before=(("GPU-fake", known_as),),
+    )
+    window = EnergyWindow()
+    _fill(window, _without_us(sampler.take([os.getpid()]), at_work=at_work), 102.0, 104.0)
+    strangers = [caveat.kind for caveat in window.caveats if caveat.kind is CaveatKind.SHARED]
+    assert strangers == ([CaveatKind.SHARED] if hidden and not at_work else [])
 
 
 def test_psys_stands_beside_the_sum():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import Plan, Verdict, summarise
+from bench.instruments.power import Panel
 from bench.measurement import GroupMeasurement
+from bench.metering import SampledMeter
 from bench.records import Case, CaveatKind, SampleKind, Variant
 from bench.records.power import Board, GpuState, PowerLog
 from bench.shaping import shape_energy_block
@@ -63,6 +66,13 @@ def test_a_wave_ends_with_energy_blocks_between_two_idle_spans(tmp_path: Path) -
     assert story[6] == ("meter", "idle 1.5")
     assert {event for _, event in story[7:9]} == {"block 3"}
     assert story[9:] == [("meter", "idle 1.5"), ("crew", "close"), ("meter", "stop")]
+
+
+def test_a_worker_without_a_process_of_its_own_is_this_one() -> None:
+    meter = SampledMeter(Panel())
+    meter.employ(None)
+    meter.employ(4711)
+    assert set(meter.piece().ours) == {os.getpid(), 4711}
 
 
 def test_the_energy_of_latency_is_that_of_single_steps_too(tmp_path: Path) -> None:

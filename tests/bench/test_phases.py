@@ -69,6 +69,29 @@ def test_a_row_that_is_no_evidence_is_refused() -> None:
         PhaseBlock(0, "host", ("forward",), ((1.0,),))
 
 
+def test_a_step_of_no_time_has_phases_without_a_share() -> None:
+    times = step_times(replace(make_trial(), phases=(_block(0, (0.0, 0.0, 0.0)),)), 0.95)
+    assert times is not None
+    assert {phase.share for phase in times.phases} == {0.0}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"steps": 0},
+        {"steps": 10**400},
+        {"window_s": -1.0},
+        {"left_out_s": 1e300},
+        {"hotspots": (Hotspot(SpotKind.KERNEL, "gemm", 10**400, 0.2),)},
+        {"device": DeviceWork(1.0, 1e300, 1, None)},
+        {"device": DeviceWork(1.0, 0.5, -1, None)},
+    ],
+)
+def test_a_profile_that_cannot_be_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(MeasurementError, match="no evidence"):
+        replace(PROFILE, **changes)
+
+
 PROFILE = Profile(
     "torch 2.15.0",
     4,
