@@ -59,9 +59,11 @@ class Dossier:
     index: int  # in its group
     lives: list[Life] = field(default_factory=list)
     blocks: Packed[list[Sample]] = field(default_factory=lambda: Packed(list[Sample]))
-    proofs: tuple[Proof, ...] = ()
+    proofs: tuple[Proof, ...] = ()  # of the life that has more to hide
+    own_proofs: tuple[Proof, ...] = ()  # of the present life
+    examined: bool = False  # in any life
     checks: list[Check] = field(default_factory=list)
-    check_s: float = 0.0  # the latest quick check
+    check_s: float = 0.0  # the latest proofs and quick check
     caveats: dict[CaveatKind, Caveat] = field(default_factory=dict)
     items: int | None = None
     block: Block | None = None  # set in the first wave, the same in all
@@ -125,12 +127,17 @@ class Dossier:
             tuple(self.lives),
             tuple(sample for samples in self.blocks for sample in samples),
             self.proofs,
-            tuple(self.caveats.values()),
+            (*self.caveats.values(), *self._unproven()),
             self.failure,
             tuple(self.checks),
             tuple(self.phases),
             self.profile,
         )
+
+    def _unproven(self) -> tuple[Caveat, ...]:
+        """A doubt where no wave came to its end, at which labels are proven and results checked."""
+        measured = self.ran_steps > 0 and self.failure is None
+        return (Caveat.of(CaveatKind.UNPROVEN),) if measured and not self.examined else ()
 
     def _enrol(self, entry: Enrolled) -> None:
         life = entry.life
@@ -138,14 +145,21 @@ class Dossier:
             life = replace(life, settings=self.lives[-1].settings)  # kept once, not in each wave
         self.lives.append(life)
         self.items = entry.items
-        self.proofs = _worst(self.proofs, tuple(entry.proofs))
+        self.own_proofs = tuple(entry.proofs)
+        if not self.proofs or not all(proof.honoured for proof in self.own_proofs):
+            self.proofs = _worst(self.proofs, self.own_proofs)
         self.checks += entry.checks
         self.step_s = entry.step_s
         self.block = self.block or entry.block
         self.set_up_s = entry.set_up_s - entry.check_s
 
     def _examine(self, entry: Checked) -> None:
-        self.check_s = entry.check_s if self.checks else 0.0  # the first is at length, and is not repeated
+        own = (*self.own_proofs, *entry.proofs)
+        self.proofs = own if self.proofs == self.own_proofs else _worst(self.proofs, own)
+        self.own_proofs = own
+        self.examined = True
+        # The first check is at length, and is not repeated.
+        self.check_s = entry.proof_s + (entry.check_s if self.checks else 0.0)
         self.checks += entry.checks
 
 

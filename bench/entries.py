@@ -76,7 +76,7 @@ class Enrolled(msgspec.Struct, tag=True, frozen=True):
     step_s: float
     set_up_s: float  # all that enrolling took, warm-up too
     check_s: float = 0.0  # a part of it in journals of earlier versions, which checked before they timed
-    proofs: list[Proof] = []
+    proofs: list[Proof] = []  # of the settings; in journals of earlier versions, of the step as well
     checks: list[Check] = []  # likewise
 
 
@@ -101,6 +101,8 @@ class Checked(msgspec.Struct, tag=True, frozen=True):
     case: int
     checks: list[Check]
     check_s: float
+    proofs: list[Proof] = []  # of the step
+    proof_s: float = 0.0
 
 
 class Looked(msgspec.Struct, tag=True, frozen=True):

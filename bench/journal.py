@@ -120,10 +120,12 @@ class Journal:
                 os.fdatasync(self._handle)
                 self._synced_s = self._clock()
                 self._check_place()
-        except OSError as error:
+        except BaseException as error:  # an interruption as well: what is not known to be there must not be there
             with contextlib.suppress(OSError):
                 os.ftruncate(self._handle, size)
-            raise _unwritable(self.path, error) from error
+            if isinstance(error, OSError):
+                raise _unwritable(self.path, error) from error
+            raise
         self._crc = crc
 
     def moved(self, folder: Path) -> Journal:
@@ -196,10 +198,13 @@ def _believed(path: Path, data: bytes) -> Reading:
     entries: list[Entry] = []
     position, crc, damage = 0, 0, None
     for number, (line, end) in enumerate(_lines(data), 1):
+        if end > len(data):  # without its newline: what would be appended would stand on the same line
+            damage = f"line {number} was not written to its end"
+            break
         try:
             crc, entry = _entry(line, crc)
         except ValueError as error:
-            last = end >= len(data)
+            last = end == len(data)
             damage = f"line {number} was not written to its end" if last else f"line {number} is damaged ({error})"
             break
         entries.append(entry)
@@ -208,6 +213,7 @@ def _believed(path: Path, data: bytes) -> Reading:
 
 
 def _lines(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Each line, and where the next one begins: beyond the data for a line that has no newline."""
     start = 0
     while start < len(data):
         end = data.find(b"\n", start)

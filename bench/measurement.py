@@ -2,7 +2,7 @@
 
 ::
 
-    wave 1   hire | enrol each: build, first step, check, freeze, warm-up | round 1 | round 2 | ... | dismiss
+    wave 1   hire | enrol each: build, first step, freeze, warm-up | round 1 | round 2 | ... | prove, check, dismiss
     wave 2   hire | ...           the order of enrolling drawn anew, so that no case is always the first
     round    [ C ][ A ][ B ]      one block of every case, order drawn from the plan's seed
     block    thaw | dropped step | samples | freeze
@@ -96,6 +96,7 @@ class GroupMeasurement:
         self.book = GroupBook(cases, plan) if book is None else book
         self._first_wave = self.book.waves_done
         self._random = random.Random()
+        self._given_up = False
         self._lost_in: dict[int, int] = {}  # case: the wave whose worker a look into the step has cost
 
     @property
@@ -131,8 +132,7 @@ class GroupMeasurement:
                 self._look(wave)
                 wave += 1
         except MeasurementError as error:  # no crew could be hired: nobody's case can go on
-            for dossier in book.staff:
-                self._tell(Failed(dossier.index, Failure("start", str(error), "", wave)))
+            self._give_up(wave, str(error))
         except (KeyboardInterrupt, OutOfTimeError) as error:
             kind = CaveatKind.OUT_OF_TIME if isinstance(error, OutOfTimeError) else CaveatKind.INTERRUPTED
             for dossier in book.staff:
@@ -141,9 +141,20 @@ class GroupMeasurement:
         finally:
             self._stop()
 
+    def _give_up(self, wave: int, reason: str) -> None:
+        """No more waves: where some are whole they stand, otherwise all cases have failed."""
+        self._given_up = True
+        for dossier in self.book.staff:
+            if self.book.waves_done:
+                done, planned = self.book.waves_done, self.book.waves
+                caveat = Caveat.of(CaveatKind.NO_WORKERS, waves=done, planned=planned, reason=reason)
+                self._doubt(dossier, wave, [caveat])
+            else:
+                self._tell(Failed(dossier.index, Failure("start", reason, "", wave)))
+
     def _stop(self) -> None:
         """The end of the group, or of this sitting, which may not be its end."""
-        whole = self.book.waves_done >= self.book.waves or not self.book.is_open
+        whole = self.book.waves_done >= self.book.waves or not self.book.is_open or self._given_up
         self._tell(GroupEnded(whole, self._meter.stop()))
 
     def _tell(self, entry: GroupEntry) -> None:
@@ -170,7 +181,7 @@ class GroupMeasurement:
                 self._progress.enrolling(dossier.case, wave)
                 self._attempt(dossier, workers[dossier.index], wave, "set-up", self._enrol)
             self._set_rounds(wave, hire_s)
-            load = self._run_rounds(wave, workers)
+            load = self._run_rounds(wave, workers, crew.groups)
             if self._meter.measures:
                 self._run_energy_round(wave, workers)
             for dossier in staff:
@@ -180,9 +191,8 @@ class GroupMeasurement:
         clock = self._surroundings.clock
         self._tell(WaveDone(wave, hire_s, Anchor(clock.now(), clock.wall()), self._meter.piece(), load))
 
-    def _run_rounds(self, wave: int, workers: dict[int, Worker]) -> HostLoad | None:
-        """All rounds of a wave, and what others did meanwhile."""
-        groups = [worker.pid for worker in workers.values() if worker.pid is not None]
+    def _run_rounds(self, wave: int, workers: dict[int, Worker], groups: Sequence[int]) -> HostLoad | None:
+        """All rounds of a wave, and what others than these process groups did meanwhile."""
         self._watchman.begin(groups)
         for round_ in range(self.book.rounds):
             self._run_round(wave, round_, workers)
@@ -345,14 +355,17 @@ class GroupMeasurement:
         self._tell(Looked(wave, dossier.index, inspected.phases, inspected.profile))
 
     def _check(self, dossier: Dossier, worker: Worker, wave: int) -> None:
-        """Hold what the step computes against its reference: at length once, with a quick look in later waves."""
+        """Hold the step against its label and its results against a reference, at length once, then with a quick look.
+
+        After all timing of the wave: see :class:`bench.workers.case_runner.CaseRunner`.
+        """
         if self._lost_in.get(dossier.index) == wave:
             return
         worker.thaw()
         examined = worker.ask(Examine(thorough=not dossier.checks), Examined, self._plan.build_limit_s)
         worker.freeze()
         checks = [replace(check, wave=wave) for check in examined.checks]
-        self._tell(Checked(wave, dossier.index, checks, examined.check_s))
+        self._tell(Checked(wave, dossier.index, checks, examined.check_s, examined.proofs, examined.proof_s))
 
     def _dismiss(self, dossier: Dossier, worker: Worker, wave: int) -> None:
         if self._lost_in.get(dossier.index) == wave:

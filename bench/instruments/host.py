@@ -6,7 +6,9 @@
     /proc/PID/stat    what a process and its ended children have used, and which process group it is in
     others            busy - ours
 
-Workers lead process groups of their own, so that whatever they start counts as ours.
+Workers lead process groups of their own, so that whatever they start counts as ours. What a worker has used goes to
+its parent when it ends, so the groups of parents count too. Of our own group, which may be that of a whole script, only
+this process and its children do.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ class HostMeter:
             busy, stolen = self._cores()
         except (OSError, ValueError, IndexError):
             return None
-        ours = sum(self._processes({*groups, os.getpgrp()}))
+        ours = sum(self._processes(groups))
         return Used(self._clock(), busy * self._tick_s, stolen * self._tick_s, ours * self._tick_s)
 
     def load(self, before: Used | None, groups: Collection[int]) -> HostLoad | None:
@@ -75,13 +77,15 @@ class HostMeter:
         return busy, stolen
 
     def _processes(self, groups: Collection[int]) -> Iterator[int]:
-        """Ticks of each process of these groups, and of its ended children."""
+        """Ticks of each process that is ours, and of its ended children."""
+        own, own_group = os.getpid(), os.getpgrp()
         for process in self._proc.iterdir():
             if not process.name.isdigit():
                 continue
             try:
                 fields = (process / "stat").read_text().rpartition(")")[2].split()
-                if int(fields[2]) in groups:
+                parent, group = int(fields[1]), int(fields[2])
+                if group in groups or int(process.name) == own or (group == own_group and parent == own):
                     yield sum(map(int, fields[11:15]))
             except (OSError, ValueError, IndexError):
                 continue  # it has just ended

@@ -8,7 +8,7 @@ is set up first gets pages strewn over the machine, and is slower for as long as
     held        -0.3 +0.1 +0.2 -0.4 -0.8 +0.2 -0.2 +0.1 -0.3 -0.5 -1.0 +0.2 +0.4 -0.6 -0.7 %     spread 0.4 %
 
 So a process takes all pieces first, and holds them until this process ends. It needs no privileges, changes nothing
-in the system, and is the first that the kernel kills where memory runs short. How many pieces there are stands in
+in the system, and the kernel kills it before any worker where memory runs short. How many pieces there are stands in
 /proc/buddyinfo (proc(5)), by zone and size; a process takes them from the memory of the cores it runs on.
 """
 
@@ -36,6 +36,8 @@ _MOST_SHARE = 0.25
 _MOST_BYTES = 4 << 30
 _LIMIT_S = 30.0
 _BUDDIES = Path("/proc/buddyinfo")
+_OLD_GROUPS = Path("/sys/fs/cgroup/memory")
+_NO_LIMIT_BYTES = 1 << 60
 _NODES = Path("/sys/devices/system/node")
 #: Zones that a process gets its memory from, as long as there is any.
 _ZONES = frozenset({"Normal", "Movable"})
@@ -142,11 +144,12 @@ def _hold() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    room = min(_MOST_BYTES, int(_available_bytes() * _MOST_SHARE))
     cores = os.sched_getaffinity(0)
     kept: list[mmap.mmap] = []
     left: dict[int, int] = {}  # by node: pieces that no process is given, the kernel's own
     for _ in sys.stdin.buffer:
+        # Anew each time: the workers that have come up since have taken theirs.
+        room = min(_MOST_BYTES, int((_available_bytes() + sum(map(len, kept))) * _MOST_SHARE))
         for node, small in pieces(_BUDDIES.read_text()).items():
             near, new = _cores_of(node) & cores, small - left.get(node, 0)
             size = min(new, room - sum(map(len, kept))) // mmap.PAGESIZE * mmap.PAGESIZE
@@ -175,7 +178,12 @@ def _cores_of(node: int) -> set[int]:
 
 
 def _available_bytes() -> int:
-    """What can be had without swapping, of the machine and of the control group (cgroup v2) this process is in."""
+    """What can be had without swapping, of the machine and of the control group (cgroup v2) this process is in.
+
+    Nothing in a group of cgroup v1 that has a limit: what is left of it cannot be told alike on all systems.
+    """
+    if any(limit < _NO_LIMIT_BYTES for limit in _old_limits()):
+        return 0
     lines = Path("/proc/meminfo").read_text().splitlines()
     free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
     with contextlib.suppress(OSError, ValueError, IndexError):
@@ -185,6 +193,21 @@ def _available_bytes() -> int:
             if limit.exists() and (most := limit.read_text().strip()) != "max":
                 free += [int(most) - int((folder / "memory.current").read_text())]
     return max(0, min(free, default=0))
+
+
+def _old_limits(groups: Path = _OLD_GROUPS, own: Path = Path("/proc/self/cgroup")) -> list[int]:
+    """The limits of cgroup v1 that this process is under, in bytes: of its group, as far as it is seen, and above."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        named = [line.split(":", 2) for line in own.read_text().splitlines()]
+        paths = [path for _, controllers, path in named if "memory" in controllers.split(",")] or ["/"]
+        here = [groups / path.strip("/") for path in paths]
+        places = {place for folder in here for place in (folder, *folder.parents)}
+        for place in places:
+            if place.is_relative_to(groups):
+                with contextlib.suppress(OSError, ValueError):
+                    found.append(int((place / "memory.limit_in_bytes").read_text()))
+    return found
 
 
 if __name__ == "__main__":

@@ -107,12 +107,13 @@ class CaseRunner:
         with self._shown("first step"):
             first = self._stopwatch.time(self._run, 1)
         flags, proofs = settings.read_back(variant)
-        with self._shown("proofs"):
-            all_proofs = [*proofs, *step.proofs()]
+        if not self._own_process:  # what other cases do in this process would pass for this one's
+            with self._shown("proofs"):
+                proofs = (*proofs, *step.proofs())
         gc.collect()
         gc.freeze()
         limits.reset_peak_memory()
-        return Built(start, build_s, first.host_s, step.items, all_proofs, list(flags), pinned)
+        return Built(start, build_s, first.host_s, step.items, list(proofs), list(flags), pinned)
 
     def _block(self, request: Block) -> Sealed:
         run = self._built()
@@ -149,9 +150,12 @@ class CaseRunner:
         return Inspected(phases, profile)
 
     def _examine(self, request: Examine) -> Examined:
-        """Check what the step computes, after all timing.
+        """Prove the step's label and check what it computes, after all timing.
 
-        What this allocates and gives back changes how the process gets its memory from then on: glibc raises the size
+        A profiler, which proofs ask, stays attached to CUDA for as long as the process lives: launches take longer from
+        then on, a replayed graph hardly does (https://github.com/pytorch/pytorch/issues/144455).
+
+        What checks allocate and give back changes how the process gets its memory from then on: glibc raises the size
         from which it asks the kernel for each block anew. A step of AMP in bf16 took 20 ms after such checks, and
         27 ms, with 7,000 page faults, without (docs/experiments.md).
         """
@@ -161,9 +165,12 @@ class CaseRunner:
         self._settle()
         self._keep_peak()
         begin = time.perf_counter()
+        with self._shown("proofs"):
+            proofs = [*self._step.proofs()] if self._own_process else []
+        proven = time.perf_counter()
         with self._shown("checks"):
             checks = [*self._step.checks(request.thorough)]
-        return Examined(checks, time.perf_counter() - begin)
+        return Examined(proofs, checks, proven - begin, time.perf_counter() - proven)
 
     def _keep_peak(self) -> None:
         """Remember the peak so far: what is done from now on is none of the step's."""

@@ -76,6 +76,10 @@ class Crew(Protocol):
     def workers(self) -> Sequence[Worker]:
         """One for each case, in the order of the cases they were hired for."""
 
+    @property
+    def groups(self) -> Sequence[int]:
+        """The process groups that are this crew's: of each worker, and of whoever reaps it and so has its time."""
+
     def close(self) -> None:
         """End all workers; safe to call twice."""
 
@@ -107,9 +111,17 @@ class ProcessCrew:
                 self._nests.append(_Nest(size))
             for nest in self._nests:
                 self.workers += nest.hatch(self._ballast)
+        except OSError as error:
+            self.close()
+            msg = f"worker processes cannot be started ({error}); check the limits on processes, open files and memory"
+            raise MeasurementError(msg) from error
         except BaseException:
             self.close()
             raise
+
+    @property
+    def groups(self) -> list[int]:
+        return [*(worker.pid for worker in self.workers), *(nest.pid for nest in self._nests)]
 
     def close(self) -> None:
         for worker in self.workers:
@@ -118,39 +130,50 @@ class ProcessCrew:
             nest.close()
 
 
+def _start_nest(
+    control: socket.socket, sockets: Sequence[socket.socket], outputs: Sequence[IO[bytes]]
+) -> subprocess.Popen[bytes]:
+    """A nest for as many workers as there are sockets."""
+    handles = [file.fileno() for file in outputs]
+    orders = Orders(
+        [path or os.getcwd() for path in sys.path],
+        list(PRELOAD) if len(sockets) > 1 else [],
+        control.fileno(),
+        [end.fileno() for end in sockets],
+        handles,
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", _BOOT, msgspec.json.encode(orders).decode()],
+        stdin=subprocess.DEVNULL,
+        stdout=handles[0],
+        stderr=handles[0],
+        pass_fds=[orders.control, *orders.sockets, *orders.outputs],
+        process_group=0,
+    )
+
+
 class _Nest:
     """One nest process, its control socket, and the ends of its workers that stay with the conductor."""
 
     def __init__(self, size: int) -> None:
-        self._control, control = socket.socketpair()
-        pairs = [socket.socketpair() for _ in range(size)]
-        self._ends = [ours for ours, _ in pairs]
-        self._outputs: list[IO[bytes]] = [tempfile.TemporaryFile() for _ in range(size)]  # noqa: SIM115 - closed in close()
-        sockets, outputs = [theirs for _, theirs in pairs], [file.fileno() for file in self._outputs]
-        orders = Orders(
-            [path or os.getcwd() for path in sys.path],
-            list(PRELOAD) if size > 1 else [],
-            control.fileno(),
-            [theirs.fileno() for theirs in sockets],
-            outputs,
-        )
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, msgspec.json.encode(orders).decode()],
-                stdin=subprocess.DEVNULL,
-                stdout=outputs[0],
-                stderr=outputs[0],
-                pass_fds=[orders.control, *orders.sockets, *orders.outputs],
-                process_group=0,
-            )
-        except OSError as error:
-            msg = f"worker processes cannot be started ({error.strerror}); check the limits on processes and memory"
-            raise MeasurementError(msg) from error
-        finally:
-            for theirs in (control, *sockets):
-                theirs.close()
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:  # closed, unless all of it comes about
+
+            def pair() -> tuple[socket.socket, socket.socket]:
+                one, other = socket.socketpair()
+                return ours.enter_context(one), theirs.enter_context(other)
+
+            self._control, control = pair()
+            pairs = [pair() for _ in range(size)]
+            self._ends = [one for one, _ in pairs]
+            self._outputs: list[IO[bytes]] = [ours.enter_context(tempfile.TemporaryFile()) for _ in range(size)]
+            self._process = _start_nest(control, [other for _, other in pairs], self._outputs)
+            self._open = ours.pop_all()
         self.channel = Channel(self._control)
         self._endings: dict[int, int] = {}
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def hatch(self, ballast: Ballast | None) -> list[ProcessWorker]:
         """The workers, once the nest has brought them up."""
@@ -187,10 +210,7 @@ class _Nest:
             os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_DEATH_LIMIT_S)
-        for end in self._ends:
-            end.close()
-        for output in self._outputs:
-            output.close()
+        self._open.close()
 
 
 class ProcessWorker:
@@ -245,6 +265,8 @@ class LocalCrew:
 
     What they are told of caches is taken back when they are closed: it would give the next one the files of this one.
     """
+
+    groups = ()
 
     def __init__(self, count: int) -> None:
         self.workers = [LocalWorker() for _ in range(count)]

@@ -78,6 +78,8 @@ class Scene:
 class ScriptedCrew:
     """As many scripted workers as were hired."""
 
+    groups = ()
+
     def __init__(self, scene: Scene, count: int, wave: int) -> None:
         self._scene = scene
         self.workers = [ScriptedWorker(scene, wave) for _ in range(count)]
@@ -159,14 +161,15 @@ class ScriptedWorker:
         scene.now_s += self._takes(request)
         match request:
             case Build():
-                return Built(start_s, script.build_s, self._step_s, script.items, list(script.proofs), [], True)
+                return Built(start_s, script.build_s, self._step_s, script.items, [], [], True)
             case Block():
                 host_s = self._step_s * request.steps
                 return Sealed([(start_s + n * host_s, host_s, None) for n in range(request.samples)])
             case Inspect():
                 return Inspected(self._phases(request), None)
             case Examine():
-                return Examined(list(script.checks(request.thorough)), self._takes(request))
+                checks = list(script.checks(request.thorough))
+                return Examined(list(script.proofs), checks, 0.0, self._takes(request))
             case Finish():
                 return Finished(script.peak_memory_bytes)
             case Prepare():

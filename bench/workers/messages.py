@@ -4,9 +4,10 @@
 
     conductor                                worker
     Prepare(target, parameters)       ->     Prepared
-    Build(case, ...)                  ->     Built        build and first step, timed apart; then checked
+    Build(case, ...)                  ->     Built        build and first step, timed apart
     Block(steps, samples, drop)       ->     Sealed       one for each block, those of the warm-up too
     Inspect(steps, ...)               ->     Inspected    a look into the step, beside all measuring
+    Examine(thorough)                 ->     Examined     its label proven, its results checked, after all timing
     Finish                            ->     Finished     peak memory; the worker then ends
     any of them                       ->     Trouble      instead of the answer
 """
@@ -49,6 +50,8 @@ class Inspect(msgspec.Struct, tag=True, frozen=True):
 
 
 class Examine(msgspec.Struct, tag=True, frozen=True):
+    """Prove the step's label and check its results, after all timing."""
+
     thorough: bool  # check the results at length, else with a quick look
 
 
@@ -65,7 +68,7 @@ class Built(msgspec.Struct, tag=True, frozen=True):
     build_s: float
     first_step_s: float
     items: int
-    proofs: list[Proof]
+    proofs: list[Proof]  # of the settings; those of the step follow when it is examined
     settings: list[tuple[str, str]]
     pinned: bool
 
@@ -80,7 +83,9 @@ class Inspected(msgspec.Struct, tag=True, frozen=True):
 
 
 class Examined(msgspec.Struct, tag=True, frozen=True):
+    proofs: list[Proof]
     checks: list[Check]
+    proof_s: float
     check_s: float
 
 

@@ -22,10 +22,10 @@ class Step:
     """One step of a workload, ready to run in this process.
 
     ``run`` does one step and returns anything (it is dropped); on CUDA it only enqueues the work, the worker
-    synchronises. ``items`` is how many items one step works through (images in a batch). ``proofs`` is called
-    once, after the first step and outside all timing, and reads back whether the variant took effect. ``checks`` is
-    called once after all timing and compares what ``run`` computes with a reference: at length when it is given True
-    (in the first wave), with a quick look when it is given False.
+    synchronises. ``items`` is how many items one step works through (images in a batch). ``proofs`` is called once,
+    after all timing, and reads back whether the variant took effect. ``checks`` is called once after it and compares
+    what ``run`` computes with a reference: at length when it is given True (in the first wave), with a quick look when
+    it is given False.
     """
 
     run: Callable[[], object]

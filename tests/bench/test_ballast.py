@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.workers import ballast
-from bench.workers.ballast import Ballast, cpus_of, pieces
+from bench.workers.ballast import Ballast, _old_limits, cpus_of, pieces
 from bench.workers.limits import available_memory_bytes
 
 PAGE = mmap.PAGESIZE
@@ -61,6 +61,18 @@ def test_the_pieces_are_held_until_they_are_given_back() -> None:
         assert size <= held.settle() <= available * 0.26  # and what has come up since
     assert not status.exists()
     held.close()
+
+
+def test_a_limit_of_the_older_control_groups_is_seen_wherever_it_is_set(tmp_path: Path) -> None:
+    own, groups = tmp_path / "cgroup", tmp_path / "memory"
+    job = groups / "slurm" / "job"
+    job.mkdir(parents=True)
+    own.write_text("5:cpu,memory:/slurm/job\n1:name=systemd:/other\n")
+    assert _old_limits(groups, own) == []
+    (groups / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    (job / "memory.limit_in_bytes").write_text("2147483648\n")
+    assert sorted(_old_limits(groups, own)) == [2147483648, 9223372036854771712]
+    assert _old_limits(groups, tmp_path / "none") == []
 
 
 @linux

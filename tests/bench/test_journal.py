@@ -55,8 +55,7 @@ def test_a_journal_cut_anywhere_has_its_whole_lines(cut: int, data: st.DataObjec
     whole = _encoded()
     cut %= len(whole) + 1
     found = _read(whole[:cut])
-    lines = whole[:cut].count(b"\n")
-    assert found == ENTRIES[: max(lines, lines + (cut < len(whole) and whole[cut : cut + 1] == b"\n"))]
+    assert found == ENTRIES[: whole[:cut].count(b"\n")]
 
 
 def test_a_line_that_was_changed_lost_doubled_or_moved_ends_what_is_believed(tmp_path: Path) -> None:
@@ -81,6 +80,36 @@ def test_going_on_cuts_off_a_torn_line_and_appends_behind_it(tmp_path: Path) -> 
     journal.append(ENTRIES[4])
     journal.close()
     assert read_journal(tmp_path).entries == tuple(ENTRIES[:5])
+
+
+def test_a_last_line_that_lacks_only_its_newline_takes_nothing_that_follows_with_it(tmp_path: Path) -> None:
+    path = _written(tmp_path, ENTRIES[:4])
+    path.write_bytes(path.read_bytes()[:-1])
+    journal = Journal.go_on(read_journal(tmp_path))
+    for entry in ENTRIES[3:5]:
+        journal.append(entry)
+    journal.close()
+    reading = read_journal(tmp_path)
+    assert reading.entries == tuple(ENTRIES[:5])
+    assert reading.damage is None
+
+
+def test_an_interruption_while_a_line_is_forced_to_the_disk_leaves_no_half_truth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal.create(tmp_path)
+    journal.append(OPENED)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fdatasync", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            journal.append(OPENED)
+    journal.append(ENTRIES[1])
+    journal.close()
+    assert read_journal(tmp_path).entries == (OPENED, ENTRIES[1])
+
+
+def interrupted(handle: int) -> None:
+    raise KeyboardInterrupt
 
 
 def test_nobody_goes_on_with_a_journal_that_is_being_written(tmp_path: Path) -> None:

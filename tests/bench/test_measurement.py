@@ -11,12 +11,15 @@ from bench import Case, Check, CheckKind, Plan, Proof, UnavailableError, UsageEr
 from bench.analysis import judge_checks
 from bench.analysis.correctness import is_right
 from bench.analysis.stopping import Pace, affordable_rounds, affordable_waves
+from bench.dossier import Dossier
+from bench.entries import Checked, Enrolled, GroupEnded, GroupEntry
 from bench.errors import MeasurementError
 from bench.measurement import GroupMeasurement
-from bench.records import CaveatKind, SampleKind, Trial
+from bench.records import CaveatKind, Life, SampleKind, Trial
 from bench.shaping import alike, shape_block, shape_latency_block
 from bench.workers.crew import WorkerError
-from bench.workers.fakes import Scene, Script
+from bench.workers.fakes import Scene, Script, ScriptedCrew
+from bench.workers.messages import Block
 from tests.factories import INFERENCE, LATENCY
 
 A, B, C = (Case(INFERENCE, Variant.of(threads=n)) for n in (0, 1, 2))
@@ -240,6 +243,27 @@ def test_when_no_worker_can_be_started_all_cases_say_so(tmp_path: Path) -> None:
     assert [trial.failure and trial.failure.phase for trial in measurement.trials] == ["start", "start"]
 
 
+def test_waves_that_are_whole_stand_when_no_more_workers_can_be_started(tmp_path: Path) -> None:
+    scene = Scene({NAMES[1]: Script(step_s=lambda wave, _: 0.02 * (1 + 0.05 * (-1) ** wave))})
+
+    def hire(count: int, start: str) -> ScriptedCrew:
+        if scene.waves == 3:
+            raise MeasurementError("worker processes cannot be started")
+        return scene.hire(count, start)
+
+    entries: list[GroupEntry] = []
+    plan = Plan(waves=6, rounds=3)
+    measurement = GroupMeasurement((A, B), plan, tmp_path, hire=hire, clock=scene.clock, record=entries.append)
+    measurement.run()
+    for trial in measurement.trials:
+        assert trial.failure is None
+        assert {sample.wave for sample in trial.samples} == {0, 1, 2}
+        (caveat,) = (caveat for caveat in trial.caveats if caveat.kind is CaveatKind.NO_WORKERS)
+        assert dict(caveat.figures) == {"waves": 3, "planned": 6, "reason": "worker processes cannot be started"}
+    assert isinstance(entries[-1], GroupEnded)
+    assert entries[-1].whole  # the next group can be measured
+
+
 def test_a_case_whose_ratio_is_clear_leaves_half_way_and_the_baseline_never(tmp_path: Path) -> None:
     scripts = {
         NAMES[0]: Script(step_s=0.02),
@@ -383,6 +407,45 @@ def test_a_dishonoured_label_in_any_wave_spoils_the_case(tmp_path: Path) -> None
     measurement.run()
     assert not _by_id(measurement)[NAMES[1]].honoured
     assert _by_id(measurement)[NAMES[0]].honoured
+
+
+def test_the_evidence_of_a_whole_wave_outlasts_a_wave_that_is_broken_off() -> None:
+    seen, flag = Proof("precision", "fp32", "fp32"), Proof("threads", "1", "1")
+    dossier = Dossier(A, 0)
+    life = Life(0, True, 1.0, 0.1, 1.0, 5, True)
+    for wave in range(2):
+        dossier.note(Enrolled(wave, 0, replace(life, wave=wave), 32, Block(1, 1, 1, 0.0), 0.02, 1.0, proofs=[flag]))
+        if wave == 0:
+            dossier.note(Checked(0, 0, [], 0.0, [seen]))
+        assert dossier.proofs == (flag, seen)
+    lie = Proof("precision", "fp32", "bf16")
+    dossier.note(Checked(1, 0, [], 0.0, [lie]))
+    assert dossier.proofs == (flag, lie)
+
+
+def test_a_flag_that_was_not_set_hides_none_of_what_the_step_showed() -> None:
+    seen, flag = Proof("precision", "fp32", "fp32"), Proof("threads", "1", "2")
+    dossier = Dossier(A, 0)
+    life = Life(0, True, 1.0, 0.1, 1.0, 5, True)
+    dossier.note(Enrolled(0, 0, life, 32, Block(1, 1, 1, 0.0), 0.02, 1.0, proofs=[flag]))
+    dossier.note(Checked(0, 0, [], 0.0, [seen]))
+    assert dossier.proofs == (flag, seen)
+
+
+def test_a_case_of_which_no_wave_came_to_its_end_is_unproven(tmp_path: Path) -> None:
+    def stop(wave: int, block: int) -> float:
+        if block == 3:
+            raise KeyboardInterrupt
+        return 0.02
+
+    scene = Scene({NAMES[1]: Script(step_s=stop)})
+    measurement = GroupMeasurement((A, B), Plan(waves=2, rounds=5), tmp_path, hire=scene.hire, clock=scene.clock)
+    with pytest.raises(KeyboardInterrupt):
+        measurement.run()
+    kinds = {caveat.kind for trial in measurement.trials for caveat in trial.caveats}
+    assert CaveatKind.UNPROVEN in kinds
+    whole, _ = _measure({}, Plan(waves=2, rounds=2), tmp_path / "whole", (A, B))
+    assert not any(caveat.kind is CaveatKind.UNPROVEN for trial in whole.trials for caveat in trial.caveats)
 
 
 def test_peak_memory_is_kept_for_each_wave(tmp_path: Path) -> None:

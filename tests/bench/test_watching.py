@@ -51,6 +51,16 @@ def test_what_others_did_is_what_our_cores_did_less_what_our_processes_did(tmp_p
     assert load.stolen_cores == pytest.approx(20 * TICK_S / 2)
 
 
+def test_of_our_own_process_group_only_we_and_our_children_are_ours(tmp_path: Path) -> None:
+    own, group = os.getpid(), os.getpgrp()
+    stat = _proc(tmp_path / "proc", user=0, steal=0, processes={own: (group, 3), 2: (group, 50), 4: (group, 700)})
+    child = (stat / "4" / "stat").read_text().replace(" S 1 ", f" S {own} ")
+    (stat / "4" / "stat").write_text(child)  # process 2 is a sibling: another command of the same script
+    used = HostMeter(stat, cpus={0}).read([])
+    assert used is not None
+    assert used.ours_s == pytest.approx(703 * TICK_S)
+
+
 def test_where_the_system_hides_it_nothing_is_said(tmp_path: Path) -> None:
     meter = HostMeter(tmp_path, cpus={0})
     assert meter.read([]) is None

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench import Case, MeasurementError, Plan, Trial, UsageError, Variant, Workload
+from bench.instruments.host import HostMeter
 from bench.measurement import GroupMeasurement, usable_cpus
 from bench.preparing import prepare
 from bench.workers.case_runner import CaseRunner
@@ -119,6 +120,34 @@ def test_a_worker_killed_from_outside_is_reported_with_the_signal(crew: ProcessC
         worker.ask(Block(1, 1, 0, 0.0), Sealed, 60.0)
 
 
+def test_what_a_worker_used_stays_ours_when_it_dies(crew: ProcessCrew) -> None:
+    """Its time goes to whoever reaps it: it must not look like a stranger's."""
+    worker = crew.workers[0]
+    worker.ask(Build(workloads.case(), None, usable_cpus(), None, 0), Built, 60.0)
+    worker.ask(Block(steps=1, samples=1, drop_steps=0, drop_s=1.0), Sealed, 60.0)
+    meter = HostMeter()
+    before, without = meter.read(crew.groups), meter.read([])
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(WorkerError, match="SIGKILL"):
+        worker.ask(Finish(), Finished, 60.0)
+    after = meter.read(crew.groups)
+    assert before is not None
+    assert without is not None
+    assert after is not None
+    assert before.ours_s - without.ours_s > 0.2  # seconds that could be missed
+    assert after.ours_s >= before.ours_s
+
+
+@pytest.mark.parametrize("call", ["socket.socketpair", "tempfile.TemporaryFile", "subprocess.Popen"])
+def test_workers_that_the_system_has_no_room_for_are_a_sentence(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(f"bench.workers.crew.{call}", refuse)
+    with pytest.raises(MeasurementError, match=r"cannot be started .*Too many open files"):
+        hire(2, "fork_server")
+
+
 def test_a_closed_crew_leaves_no_process_behind() -> None:
     crew = hire(2, "fork_server")
     assert isinstance(crew, ProcessCrew)
@@ -222,15 +251,23 @@ def test_a_conductor_that_asks_for_the_wrong_thing_is_told() -> None:
 
 
 @pytest.mark.parametrize("thorough", [True, False])
-def test_results_are_checked_after_all_that_is_timed(thorough: bool) -> None:
-    """What checks allocate and give back would change what a step takes from then on."""
-    case, runner = Case(Workload.of("checked", workloads.build_checked), Variant.of()), CaseRunner(own_process=False)
+@pytest.mark.parametrize(("own_process", "order"), [(True, "run run proofs"), (False, "run proofs run")])
+def test_labels_are_proven_and_results_checked_after_all_that_is_timed(
+    thorough: bool, own_process: bool, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What checks allocate and give back, and a profiler that stays attached, would change what a step takes.
+
+    In a process that cases share proofs come at once, while what they look at is still of this case alone.
+    """
+    monkeypatch.setattr("bench.workers.limits.bound_memory", lambda: None)
+    case = Case(Workload.of("checked", workloads.build_checked), Variant.of())
+    runner = CaseRunner(own_process=own_process)
     assert isinstance(runner.answer(Build(case, None, None, None, 0)), Built)
     assert isinstance(runner.answer(Block(1, 1, 0, 0.0)), Sealed)
     examined = runner.answer(Examine(thorough))
     assert isinstance(examined, Examined)
     (check,) = examined.checks
-    assert (check.against, check.value) == ("run proofs run", float(thorough))
+    assert (check.against, check.value) == (order, float(thorough))
 
 
 def test_checks_before_anything_was_built_are_refused() -> None:
