@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from bench.analysis.soundness import status_of
 from bench.errors import MeasurementError
-from bench.records import Trial
+from bench.measurement import group_name
+from bench.records import Case, Plan, Trial
 
 
 class Replay:
@@ -26,16 +28,17 @@ class Replay:
 
         self.timer: Callable[[], float] = joulemark_samples
 
-    def attach(self, item: pytest.Item) -> None:
+    def attach(self, item: pytest.Item, case: Case | None) -> None:
         """Make pytest-benchmark use this timer for the item; the user's own marker keeps its other settings.
 
         Only the closest marker is read, so the merged one is put in front.
         """
         marker = item.get_closest_marker("benchmark")
         settings = dict(marker.kwargs) if marker else {}
-        item.add_marker(pytest.mark.benchmark(**{**settings, "timer": self.timer}), append=False)
+        group = {} if case is None else {"group": group_name(case)}  # what may be compared, unless the user says so
+        item.add_marker(pytest.mark.benchmark(**{**group, **settings, "timer": self.timer}), append=False)
 
-    def play(self, trial: Trial, benchmark: Any) -> None:
+    def play(self, trial: Trial, plan: Plan, benchmark: Any) -> None:
         """Hand the seconds per step of all timing samples to the fixture.
 
         Raises:
@@ -51,7 +54,9 @@ class Replay:
             benchmark.pedantic(_nothing, setup=fail)
             return
         self._ticks = (tick for time_s in times for tick in (0.0, time_s))
-        benchmark.extra_info.update(case=trial.case.name, items_per_step=trial.items_per_step)
+        benchmark.extra_info.update(
+            case=trial.case.name, items_per_step=trial.items_per_step, status=status_of(trial, plan)
+        )
         benchmark.pedantic(_nothing, rounds=len(times), iterations=1)
 
 

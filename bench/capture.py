@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from bench.analysis.statistics import median
-from bench.analysis.timeline import Stretch, work_within
+from bench.analysis.timeline import Stretch, within, work_within
 from bench.errors import MeasurementError, StorageError
 from bench.instruments.nvtx import DOMAIN
 from bench.instruments.spans import STEP
@@ -38,6 +38,9 @@ _COPIES = {1: "host to device", 2: "device to host", 8: "device to device", 10: 
 _RANGES = "SELECT start, end, globalTid, domainId, text, textId FROM NVTX_EVENTS WHERE eventType = 59 AND end NOT NULL"
 _DOMAINS = "SELECT DISTINCT globalTid, domainId, text FROM NVTX_EVENTS WHERE eventType = 75"
 _KERNELS = "SELECT start, end, correlationId, globalPid, shortName FROM CUPTI_ACTIVITY_KIND_KERNEL"
+#: CUDA graphs that were traced as a whole, as nsys does by default: what runs in them is not in the table of kernels.
+_GRAPH_COLUMNS = ("start", "end", "correlationId", "globalPid")
+_GRAPHS = "SELECT start, end, correlationId, globalPid FROM CUPTI_ACTIVITY_KIND_GRAPH_TRACE"
 _LAUNCHES = (
     "SELECT r.end, r.correlationId, r.globalTid FROM CUPTI_ACTIVITY_KIND_RUNTIME r "
     "WHERE r.correlationId IN (SELECT correlationId FROM CUPTI_ACTIVITY_KIND_KERNEL)"
@@ -104,8 +107,16 @@ class _Export:
 
     def rows(self, table: str, query: str) -> Iterator[tuple[Any, ...]]:
         if table in self.tables:
-            for row in self._database.execute(f"{query} LIMIT {_MOST_ROWS}"):  # noqa: UP028
+            for number, row in enumerate(self._database.execute(f"{query} LIMIT {_MOST_ROWS + 1}")):
+                if number == _MOST_ROWS:
+                    msg = f"the capture holds more than {_MOST_ROWS:,} entries of {table}; capture fewer rounds"
+                    raise MeasurementError(msg)
                 yield row  # where "yield from" would close the cursor, after the database perhaps
+
+    def has(self, table: str, columns: Iterable[str]) -> bool:
+        """Whether a table is there with these columns."""
+        found = self._database.execute("SELECT name FROM pragma_table_info(?)", (table,))
+        return set(columns) <= {str(name) for (name,) in found}
 
     def names(self) -> dict[int, str]:
         return {int(key): str(value) for key, value in self.rows("StringIds", "SELECT id, value FROM StringIds")}
@@ -195,19 +206,24 @@ def _device_profile(
     device = work_within([work.stretch for work in works], windows)
     if device is None:
         return None
-    inside = [work for work in works if any(start <= work.stretch.start_s < end for start, end in windows)]
-    steps = [one for one in ranges if one.path[-1] == STEP and any(a <= one.start_s < b for a, b in windows)]
+    lies_within = within(windows)
+    inside = [work for work in works if lies_within(work.stretch.start_s)]
+    steps = [one for one in ranges if one.path[-1] == STEP and lies_within(one.start_s)]
     return Profile(source, max(1, len(steps)), device.window_s, _hotspots(inside), 0.0, device, file)
 
 
 def _works(export: _Export, names: dict[int, str]) -> Iterator[_Work]:
-    launched = {
-        (tid >> _PROCESS, correlation): end / 1e9
-        for end, correlation, tid in export.rows("CUPTI_ACTIVITY_KIND_RUNTIME", _LAUNCHES)
-    }
-    for start, end, correlation, pid, name in export.rows("CUPTI_ACTIVITY_KIND_KERNEL", _KERNELS):
-        stretch = Stretch(start / 1e9, end / 1e9, launched.get((pid >> _PROCESS, correlation)))
-        yield _Work(SpotKind.KERNEL, names.get(name, "?"), stretch)
+    launched: dict[tuple[int, int], float] = {}
+    if "CUPTI_ACTIVITY_KIND_KERNEL" in export.tables:  # which tells the launches from all other calls
+        for end, correlation, tid in export.rows("CUPTI_ACTIVITY_KIND_RUNTIME", _LAUNCHES):
+            launched[tid >> _PROCESS, correlation] = end / 1e9
+    kernels = [*export.rows("CUPTI_ACTIVITY_KIND_KERNEL", _KERNELS)]
+    if export.has("CUPTI_ACTIVITY_KIND_GRAPH_TRACE", _GRAPH_COLUMNS):
+        kernels += ((*row, None) for row in export.rows("CUPTI_ACTIVITY_KIND_GRAPH_TRACE", _GRAPHS))
+    for start, end, correlation, pid, name in sorted(kernels, key=lambda kernel: kernel[0]):
+        # Of a graph traced by its nodes only the first is launched; a graph traced as a whole is one stretch of work.
+        stretch = Stretch(start / 1e9, end / 1e9, launched.pop((pid >> _PROCESS, correlation), None))
+        yield _Work(SpotKind.KERNEL, "a CUDA graph as a whole" if name is None else names.get(name, "?"), stretch)
     copies = "SELECT start, end, copyKind FROM CUPTI_ACTIVITY_KIND_MEMCPY"
     for start, end, kind in export.rows("CUPTI_ACTIVITY_KIND_MEMCPY", copies):
         yield _Work(SpotKind.COPY, f"copy, {_COPIES.get(kind, 'other')}", Stretch(start / 1e9, end / 1e9))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench.analysis.stopping import MOST_ROUNDS
+from bench.analysis.stopping import LEAST_ROUNDS, MOST_ROUNDS, fewest_waves
 from bench.records import Case, Plan
 from bench.records.workload import LATENCY
 
@@ -38,17 +38,23 @@ _WARM_UP_S = 0.5
 _STEP_S = 0.05  # a block ends with the step that fills it, and drops one before
 
 
-def forecast_s(groups: Iterable[Sequence[Case]], plan: Plan) -> float:
-    """Seconds that these groups may take, sensors apart."""
-    return sum(_group_s(group, plan) for group in groups)
+def forecast_s(groups: Iterable[tuple[Sequence[Case], Plan]]) -> float:
+    """Seconds that these groups may take, each with its plan; sensors apart."""
+    return sum(_group_s(group, plan) for group, plan in groups)
 
 
 def _group_s(group: Sequence[Case], plan: Plan) -> float:
     cold_s = [_COLD_SET_UP_S.get(str(case.variant["backend"]), _UNKNOWN_SET_UP_S) for case in group]
     warm_s = sum(max(_LEAST_WARM_S, _WARM_SHARE * each) for each in cold_s)
-    rounds_s = (plan.rounds or MOST_ROUNDS) * sum(_block_s(case, plan) for case in group)
-    wave_s = _WAVE_START_S + _WARM_UP_S * len(group) + rounds_s
-    return sum(cold_s) + min(plan.group_budget_s(len(group)), (plan.waves - 1) * warm_s + plan.waves * wave_s)
+    most = plan.rounds or MOST_ROUNDS
+    round_s = sum(_block_s(case, plan) for case in group)
+    up_s = _WAVE_START_S + _WARM_UP_S * len(group)
+
+    def waves_s(waves: int, rounds: int) -> float:
+        return (waves - 1) * warm_s + waves * (up_s + rounds * round_s)
+
+    least_s = waves_s(fewest_waves(plan), min(LEAST_ROUNDS, most))  # beyond the budget, if need be
+    return sum(cold_s) + max(least_s, min(plan.group_budget_s(len(group)), waves_s(plan.waves, most)))
 
 
 def _block_s(case: Case, plan: Plan) -> float:

@@ -215,9 +215,11 @@ def capture_case(
     with tempfile.TemporaryDirectory(prefix="joulemark-nsys-") as folder:
         told, stem = Path(folder) / "run", Path(folder) / "capture"
         measure = ["-p", "bench.announce", f"--bench-case={case}", *_QUICK, *options[len(paths) :]]
-        given = (
-            () if any(option.startswith("--trace=") for option in nsys_options) else (f"--trace={','.join(traces)}",)
-        )
+        given = [f"--trace={','.join(traces)}"]
+        if "cuda" in traces:  # without it a graph is one stretch, and what runs in it is not seen
+            given.append("--cuda-graph-trace=node")
+        if any(option.startswith("--trace=") for option in nsys_options):
+            given = []
         environ = {**os.environ, "JOULEMARK_SAVED_TO": str(told)}
         done = nsys.profile([*pytest, *paths, *measure], stem, [*given, *nsys_options], environ)
         if not told.is_file():

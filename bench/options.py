@@ -203,7 +203,8 @@ def read_options(config: pytest.Config) -> Options:
             values[_FIELDS.get(name, name)] = tuple(_parsed(option, str(one), where) for one in each)
         elif given is not None:
             values[_FIELDS.get(name, name)] = _parsed(option, str(given), where)
-    _check_root(config, values.get("out"))
+    for name in ("out", "resume", "against", "prices"):
+        _check_root(config, f"--bench-{name}", values.get(name))
     plan_fields = {_FIELDS.get(name, name) for name in _PLAN_OPTIONS}
     plan_values = {name: value for name, value in values.items() if name in plan_fields}
     plan_values.update(plan_values.pop("tolerance", {}))
@@ -280,12 +281,12 @@ def _backend(where: str, text: str, folders: tuple[Path, ...]) -> tuple[str, str
     return name, f"{files[0].resolve()}:{function}"
 
 
-def _check_root(config: pytest.Config, out: Path | None) -> None:
+def _check_root(config: pytest.Config, option: str, place: Path | None) -> None:
     """An existing folder that follows a space is a place with tests for pytest, which may even root itself there."""
     start = config.invocation_params.dir
-    detached = "--bench-out" in config.invocation_params.args
-    if out is not None and detached and out.exists() and not out.resolve().is_relative_to(start):
-        msg = f"pytest would take {out} for a folder of tests; write --bench-out={out}"
+    detached = option in config.invocation_params.args
+    if place is not None and detached and place.exists() and not place.resolve().is_relative_to(start):
+        msg = f"pytest would take {place} for a folder of tests; write {option}={place}"
         raise UsageError(msg)
 
 

@@ -80,7 +80,7 @@ def measure(request: pytest.FixtureRequest, benchmark: Any) -> Measure:
         result = session.result(case)
         if isinstance(result, Skip):
             pytest.skip(f"{result.reason}; {result.fix}")
-        request.node.stash[_REPLAY].play(result, benchmark)
+        request.node.stash[_REPLAY].play(result, session.options.plan, benchmark)
         return result
 
     return measure_case
@@ -124,7 +124,8 @@ def _get_ready(session: pytest.Session) -> None:
         raise pytest.UsageError(refusal)
     only_collect = getattr(config.option, "collectonly", False)
     if _will_measure(config) or only_collect:
-        cases = [case for item in session.items if (case := _case_of(item)) is not None and not _is_skipped(item)]
+        items = sorted(session.items, key=_place)
+        cases = [case for item in items if (case := _case_of(item)) is not None and not _is_skipped(item)]
         measuring = _session(config)
         try:
             measuring.select(cases)
@@ -135,6 +136,7 @@ def _get_ready(session: pytest.Session) -> None:
                     config.stash[_BASE] = Base.at(measuring.options.against)
                 _say(config, ["preparing data and models; what takes long is kept for the next run"])
                 measuring.get_ready()
+                _check_base(config, measuring)
                 _say(config, [*_resumed(measuring), *_rivals(measuring.rivals)])
         except BenchError as error:
             raise pytest.UsageError(str(error)) from error
@@ -147,7 +149,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         reporter = item.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and _session(item.config).is_due(case):
             reporter.ensure_newline()  # the progress of the group must not be drawn behind the results of tests
-        _session(item.config).measure_group_of(case)
+        try:
+            _session(item.config).measure_group_of(case)
+        except BenchError as error:
+            raise pytest.UsageError(str(error)) from error
     return (yield)
 
 
@@ -158,7 +163,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if "measure" in getattr(item, "fixturenames", ()):
         item.stash[_REPLAY] = Replay()
         if _will_measure(item.config):
-            item.stash[_REPLAY].attach(item)
+            item.stash[_REPLAY].attach(item, case)
     if case is not None and (skip := _session(item.config).known_skip(case)) is not None:
         pytest.skip(f"{skip.reason}; {skip.fix}")
 
@@ -177,6 +182,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             run=run, path=measuring.path, config=session.config, prices=_options(session.config).prices
         )
         _hold_against_base(session, run)
+
+
+def _check_base(config: pytest.Config, measuring: Session) -> None:
+    """A run that is gone on with must not be held against what was there of it before.
+
+    Raises:
+        UsageError: its base is that.
+    """
+    base, told = config.stash.get(_BASE, None), measuring.resumed
+    if base is not None and base.run is not None and told is not None and base.run.id == told.opened.id:
+        msg = f"--bench-against {base.place} is the run that is gone on with; name the one to hold it against"
+        raise UsageError(msg)
 
 
 def _hold_against_base(session: pytest.Session, run: Run) -> None:
@@ -236,15 +253,30 @@ def _case_of(item: pytest.Item) -> Case | None:
     return next((value for value in parameters.values() if isinstance(value, Case)), None)
 
 
+def _place(item: pytest.Item) -> int:
+    """Where the case of a test stands among those of its function: the first of a group is its baseline.
+
+    Other plugins, and --failed-first, run tests in an order of their own.
+    """
+    callspec = getattr(item, "callspec", None)
+    indices = getattr(callspec, "indices", {})
+    parameters = getattr(callspec, "params", {})
+    return next((indices.get(name, 0) for name, value in parameters.items() if isinstance(value, Case)), 0)
+
+
 def _is_skipped(item: pytest.Item) -> bool:
     return evaluate_skip_marks(item) is not None
 
 
 def _will_measure(config: pytest.Config) -> bool:
-    """Whether tests will run, and their benchmarks are neither disabled nor skipped."""
+    """Whether tests will run here, and their benchmarks are neither disabled nor skipped."""
     option = config.option
-    if any(getattr(option, name, False) for name in ("collectonly", "setuponly", "setupplan", "benchmark_skip")):
+    if hasattr(config, "workerinput"):  # of pytest-xdist: several would measure at the same time
         return False
+    if any(getattr(option, name, False) for name in ("collectonly", "setuponly", "setupplan")):
+        return False
+    if getattr(option, "benchmark_skip", False) and not getattr(option, "benchmark_only", False):
+        return False  # of the two, pytest-benchmark lets --benchmark-only win
     return not getattr(option, "benchmark_disable", False) or bool(getattr(option, "benchmark_enable", False))
 
 
@@ -255,9 +287,9 @@ def _announce(config: pytest.Config, measuring: Session) -> None:
     what = (
         f"{_counted(cases, 'case')} in {_counted(groups, 'group')}, "
         f"{_counted(plan.waves, 'wave')} of {_rounds(plan)}, "
-        f"about {_budget(measuring.groups, plan)} s a group at most (and set-up)"
+        f"about {_budget(measuring.planned)} s a group (and set-up)"
     )
-    minutes = max(1, math.ceil(forecast_s(measuring.groups, plan) / 60))
+    minutes = max(1, math.ceil(forecast_s(measuring.planned) / 60))
     _say(
         config,
         [
@@ -319,8 +351,8 @@ def _say(config: pytest.Config, sentences: Sequence[str]) -> None:
         reporter.write_line(f"joulemark: {sentence}")
 
 
-def _budget(groups: Iterable[Sequence[Case]], plan: Plan) -> str:
-    budgets = sorted({round(plan.group_budget_s(len(group))) for group in groups})
+def _budget(planned: Iterable[tuple[Sequence[Case], Plan]]) -> str:
+    budgets = sorted({round(plan.group_budget_s(len(group))) for group, plan in planned})
     return f"{budgets[0]} to {budgets[-1]}" if len(budgets) > 1 else str(budgets[0])
 
 

@@ -50,6 +50,7 @@ class _Shown:
         self._cases = cases
         self._waves = plan.waves
         self._begin = time.monotonic()
+        self._begun: float | None = None  # what was done before this sitting
         self._wave = 0
         self._enrolled = 0
         self._task = display.add_task("starting workers", title=title, total=1.0)
@@ -67,9 +68,11 @@ class _Shown:
 
     def _update(self, wave: int, of_wave: float, words: str) -> None:
         done = (wave + of_wave) / self._waves
+        self._begun = wave / self._waves if self._begun is None else self._begun
+        here = done - self._begun
         left = ""
-        if done >= _LEAST_DONE:  # before, the cold set-up of the first wave would be taken for the pace
-            left = f", about {_minutes((time.monotonic() - self._begin) * (1 - done) / done)} left"
+        if here >= _LEAST_DONE:  # before, the cold set-up of the first wave would be taken for the pace
+            left = f", about {_minutes((time.monotonic() - self._begin) * (1 - done) / here)} left"
         self._display.update(
             self._task,
             completed=done,

@@ -88,9 +88,9 @@ class Session:
         return sum(len(group) for group in self._groups.values()), len(self._groups)
 
     @property
-    def groups(self) -> tuple[tuple[Case, ...], ...]:
-        """The cases that will be measured, by group."""
-        return tuple(map(tuple, self._groups.values()))
+    def planned(self) -> tuple[tuple[Sequence[Case], Plan], ...]:
+        """The groups as they will be measured, the copies of a self-check among them, each with its plan."""
+        return tuple(self._with_copies(group, self.options.plan) for group in self._groups.values())
 
     @property
     def impossible(self) -> tuple[Skip, ...]:
@@ -129,6 +129,12 @@ class Session:
         if self.options.self_check is not None and told is None:
             self_check = measure_overheads(COPIES[self.options.self_check], devices, self.options.plan)
         for group in self._groups.values():
+            members, plan = self._with_copies(group, self.options.plan)
+            together = len(members) > 1 and plan.start != "in_process"
+            lack = probe.why_not_together(group[0].variant.device) if together else None
+            if lack is not None:
+                self._results.update({case: Skip(case, *lack) for case in group})
+                continue
             try:
                 prepare(group, self.options.plan)
             except UnavailableError as error:
@@ -137,9 +143,17 @@ class Session:
         self._keeper = self._begin(self_check) if told is None else self._go_on(told, reading)
 
     def result(self, case: Case) -> Trial | Skip:
-        """What is known of a case; one that was not known at collection is measured now, by itself."""
+        """What is known of a case; one that was not known at collection is measured now, by itself.
+
+        Raises:
+            UsageError: others of its group have been measured, with which it would seem to have been interleaved.
+        """
         if case not in self._results:
-            if case not in self._groups.get(case.group, ()):
+            if case not in (others := self._groups.get(case.group, ())):
+                if any(isinstance(self._results.get(other), Trial) for other in others):
+                    msg = f"{case.name} comes after its group was measured, and could only be compared across the gap; "
+                    msg += 'name all cases of a group at collection: @pytest.mark.parametrize("case", CASES, ids=str)'
+                    raise UsageError(msg)
                 self.select([case])
             self.measure_group_of(case)
         return self._results[case]

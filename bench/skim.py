@@ -25,6 +25,7 @@ from bench.records import (
     SCHEMA,
     Case,
     Caveat,
+    CaveatKind,
     Check,
     Environment,
     Failure,
@@ -36,7 +37,7 @@ from bench.records import (
     Workload,
 )
 from bench.records.trial import LEAST_S, MOST_S
-from bench.storage import FILE_NAME, load, read_bytes
+from bench.storage import FILE_NAME, find, load, read_bytes
 
 _INDEX = {name: Sample._fields.index(name) for name in ("wave", "round", "steps", "host_s", "kind")}
 #: A sample as a plain tuple; its kind is left as text, because a hundred thousand of them are looked at as one.
@@ -85,6 +86,7 @@ class Glance:
     failed: bool
     honoured: bool
     right: bool  # no check of its results failed
+    profiled: bool = False  # a profiler was attached
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def skim(places: Sequence[Path]) -> tuple[Skimmed, ...]:
 
 
 def _skimmed(place: Path, known: _Cases) -> Skimmed:
-    path = place / FILE_NAME if place.is_dir() else place
+    path = find(place) or (place / FILE_NAME if place.is_dir() else place)
     try:
         run = msgspec.json.decode(read_bytes(path), type=_Run)
         if run.schema == SCHEMA and not any(_is_absurd(trial) for trial in run.trials):
@@ -173,6 +175,7 @@ def _glanced(path: Path, run: _Run, known: _Cases) -> Skimmed:
             trial.failure is not None,
             all(proof.honoured for proof in trial.proofs),
             is_right(judge_each(trial.checks, cases[number].case, run.plan)),
+            any(caveat.kind is CaveatKind.PROFILED for caveat in trial.caveats),
         )
         for number, trial in enumerate(run.trials)
         if not cases[number].case.copy  # a copy is there to check the instrument

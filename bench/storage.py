@@ -10,6 +10,7 @@ Schema history (a run is read by any Joulemark that knows its schema):
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -23,6 +24,8 @@ FILE_NAME = "run.json"
 JOURNAL_NAME = "journal.jsonl"
 #: A run of 50 cases with 6 waves of 100 blocks is about 20 MB; nothing honest is this large.
 MAX_BYTES = 512 * 2**20
+#: How the name of a run's folder begins.
+_DATED = re.compile(r"\d{8}-")
 
 
 class _Head(msgspec.Struct):
@@ -71,7 +74,8 @@ def load(place: Path | str) -> Run:
 def find(place: Path | str) -> Path | None:
     """The file that :func:`load` reads; None where there is none.
 
-    Of several runs in a folder the latest is the one whose name comes last, since names begin with the date.
+    Of several runs in a folder the latest is the one whose name comes last, since names begin with the date; a folder
+    that somebody gave another name counts as older than those.
 
     Raises:
         StorageError: the place is there, and one may not look.
@@ -86,17 +90,24 @@ def find(place: Path | str) -> Path | None:
     except OSError as error:
         msg = f"{path} cannot be read ({error.strerror or error}); check the path and its permissions"
         raise StorageError(msg) from error
-    return max(runs, key=lambda run: run.parent.name, default=None)
+    return max(runs, key=lambda run: (_DATED.match(run.parent.name) is not None, run.parent.name), default=None)
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Put data at a path so that a reader sees the old file or the new one, never a part.
+
+    A link is followed. What is no file but takes data (a pipe, ``/dev/stdout``) is written to and never replaced.
 
     Raises:
         StorageError: the place cannot be written.
     """
     temporary = None
     try:
+        if path.is_relative_to("/dev") or (path.exists() and not (path.is_file() or path.is_dir())):
+            with path.open("ab") as stream:  # what stands before it in a redirected output stays
+                stream.write(data)
+            return
+        path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
@@ -105,10 +116,11 @@ def write_whole(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # the latter of links in a circle
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        msg = f"{path} cannot be written ({error.strerror or error}); choose another folder or free some space"
+        reason = getattr(error, "strerror", None) or error
+        msg = f"{path} cannot be written ({reason}); choose another folder or free some space"
         raise StorageError(msg) from error
 
 

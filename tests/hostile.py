@@ -30,18 +30,20 @@ from bench import BenchError, capture
 from bench.entries import Anchor, Closed, Entry, GroupOpened, LookDone, Measured, Opened, Resumed, WaveDone
 from bench.journal import FILE_NAME, Journal, read_journal
 from bench.pricebook import SHIPPED, read_prices
-from bench.records import Run
+from bench.records import Caveat, CaveatKind, Run
 from bench.recovery import history
 from bench.skim import skim
 from bench.storage import load, save
 from reports import console, markdown
 from reports.document import compose
+from tests.factories import with_energy
 from tests.reports.example import example_run
+from tests.reports.test_profile import timed_run
 
 CAPTURE = Path(__file__).parent / "bench" / "captures" / "training.sqlite"
 _LIMIT_S = 10
 #: Rendering takes longer than reading by far: one in so many of the files that can be read is reported as well.
-_REPORTED = 40
+_REPORTED = 8
 _NUMBERS = (0, -1, 1, 2**31, 2**63, -(2**63), 10**400, 0.0, -0.0, 1e-320, 1e308, -1e308, True, None)
 _TEXTS = ("", "\x00", "\u202e", "<script>alert(1)</script>", "=1+1", "../../etc/passwd", "x" * 5000, "ä\n\r\x1b[31m")
 
@@ -97,15 +99,15 @@ def mutated_value(value: Any, chance: random.Random) -> Any:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every place in a JSON value, as its holder and the key there; of long lists, the first few items."""
+    """Every place in a JSON value, as its holder and the key there; of long lists, the first and last few items."""
     if isinstance(value, dict):
         for key, member in value.items():
             yield value, key
             yield from _places(member)
     elif isinstance(value, list):
-        for index, member in enumerate(value[:6]):
+        for index in sorted({*range(len(value))[:4], *range(len(value))[-2:]}):
             yield value, index
-            yield from _places(member)
+            yield from _places(value[index])
 
 
 class Runs:
@@ -114,9 +116,16 @@ class Runs:
     name = "run"
 
     def __init__(self) -> None:
-        run = example_run()
-        trials = (dataclasses.replace(trial, samples=trial.samples[:40]) for trial in run.trials[:6])
-        small = dataclasses.replace(run, trials=tuple(trials))
+        run, timed = example_run(), timed_run().trials[0]
+        first, *others = (
+            dataclasses.replace(trial, samples=tuple(sample for sample in trial.samples[:40] if sample.wave < 2))
+            for trial in run.trials[:6]
+        )
+        first = dataclasses.replace(
+            first, phases=timed.phases, profile=timed.profile, caveats=(Caveat.of(CaveatKind.NO_SENSOR, source="rapl"),)
+        )
+        measured = [trial for trial in (first, *others) if trial.samples]
+        small = with_energy(dataclasses.replace(run, trials=tuple(measured)), [50.0] * len(measured))
         with tempfile.TemporaryDirectory() as folder:
             self.data = save(small, Path(folder)).read_bytes()
         self.value = json.loads(self.data)

@@ -60,6 +60,11 @@ def affordable_rounds(plan: Plan, waves: int, pace: Pace) -> int:
     return max(min(LEAST_ROUNDS, most), min(most, int(pace.rounds(waves))))
 
 
+def fewest_waves(plan: Plan) -> int:
+    """So many waves there are however little the budget has room for."""
+    return min(plan.waves, plan.fewest_waves or _FEWEST_WAVES)
+
+
 def affordable_waves(plan: Plan, pace: Pace) -> int:
     """The waves of the plan, or fewer where setting up leaves them few rounds: as many as narrow the intervals most.
 
@@ -67,7 +72,7 @@ def affordable_waves(plan: Plan, pace: Pace) -> int:
     are independent; their medians fare worse than that with few rounds. It is a matter of times alone: no ratio has
     a say in it.
     """
-    fewest = plan.fewest_waves or _FEWEST_WAVES
+    fewest = fewest_waves(plan)
     wanted = min(WANTED_ROUNDS, plan.rounds or WANTED_ROUNDS)
     if fewest >= plan.waves or pace.rounds(plan.waves) >= wanted:
         return plan.waves

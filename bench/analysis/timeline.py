@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from bench.analysis.statistics import median
 from bench.records.profile import DeviceWork
+
+_start_s = attrgetter("start_s")
 
 
 class Stretch(NamedTuple):
@@ -48,9 +52,10 @@ def work_within(stretches: Sequence[Stretch], windows: Sequence[tuple[float, flo
     inside: list[Stretch] = []
     whole: list[tuple[float, float]] = []
     gaps: list[list[float]] = []
-    ordered = sorted(stretches)
+    ordered = sorted(stretches, key=_start_s)
     for start_s, end_s in merged(windows):
-        here = [one._replace(end_s=min(one.end_s, end_s)) for one in ordered if start_s <= one.start_s < end_s]
+        first, last = (bisect_left(ordered, edge_s, key=_start_s) for edge_s in (start_s, end_s))
+        here = [one._replace(end_s=min(one.end_s, end_s)) for one in ordered[first:last]]
         pieces = merged(one[:2] for one in here)
         inside += here
         whole += pieces
@@ -58,6 +63,18 @@ def work_within(stretches: Sequence[Stretch], windows: Sequence[tuple[float, flo
     if not whole:
         return None
     return _summed(whole, gaps, inside, sum(end_s - start_s for start_s, end_s in merged(windows)))
+
+
+def within(windows: Sequence[tuple[float, float]]) -> Callable[[float], bool]:
+    """What says whether a time lies in one of these windows, the beginning included and the end not."""
+    whole = merged(windows)
+    starts = [start_s for start_s, _ in whole]
+
+    def lies_within(time_s: float) -> bool:
+        place = bisect_right(starts, time_s) - 1
+        return place >= 0 and time_s < whole[place][1]
+
+    return lies_within
 
 
 def _gaps(whole: Sequence[tuple[float, float]]) -> list[float]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench import MeasurementError, StorageError
+from bench import capture as capture_module
 from bench.capture import NoRangesError, read
 from bench.records import DeviceWork, Hotspot, RangeTime, SpotKind
 
@@ -132,6 +133,52 @@ def test_on_a_gpu_the_work_within_the_rounds_is_told(tmp_path: Path) -> None:
         Hotspot(SpotKind.KERNEL, "relu", 1, pytest.approx(50e-9)),
         Hotspot(SpotKind.COPY, "copy, host to device", 1, pytest.approx(20e-9)),
     )
+
+
+_ROUND = [
+    DOMAIN,
+    *((n, 1000 - n, 59, name, None, FIVE, 1) for n, name in enumerate(("r", "training on cuda:0", "cuda0-fp32"))),
+    (100, 500, 59, "round 1", None, FIVE, 1),
+]
+
+
+def test_a_graph_traced_as_a_whole_is_work_and_no_idleness(tmp_path: Path) -> None:
+    graphs = f"""
+CREATE TABLE CUPTI_ACTIVITY_KIND_GRAPH_TRACE (start, end, deviceId, correlationId, globalPid, graphId);
+INSERT INTO CUPTI_ACTIVITY_KIND_GRAPH_TRACE VALUES (200, 480, 0, 2, {5 << 24}, 1);
+CREATE TABLE CUPTI_ACTIVITY_KIND_MEMCPY (start, end, copyKind);
+INSERT INTO CUPTI_ACTIVITY_KIND_MEMCPY VALUES (110, 130, 8);
+"""  # noqa: S608  the test's own words
+    profile = read(_write(tmp_path / "a.sqlite", _names("unused"), _ranges(*_ROUND), graphs)).profile
+    assert profile is not None
+    assert profile.device is not None
+    assert profile.device.busy_s == pytest.approx(300e-9)
+    assert profile.hotspots[0].name == "a CUDA graph as a whole"
+
+
+def test_of_a_graph_traced_by_its_nodes_only_the_first_was_launched(tmp_path: Path) -> None:
+    nodes = f"""
+CREATE TABLE CUPTI_ACTIVITY_KIND_KERNEL (start, end, correlationId, globalPid, shortName);
+INSERT INTO CUPTI_ACTIVITY_KIND_KERNEL VALUES
+    (300, 400, 1, {5 << 24}, 1), (200, 300, 1, {5 << 24}, 1), (400, 490, 1, {5 << 24}, 1);
+CREATE TABLE CUPTI_ACTIVITY_KIND_RUNTIME (start, end, correlationId, globalTid);
+INSERT INTO CUPTI_ACTIVITY_KIND_RUNTIME VALUES (150, 190, 1, {FIVE});
+"""  # noqa: S608  the test's own words
+    profile = read(_write(tmp_path / "a.sqlite", _names("gemm"), _ranges(*_ROUND), nodes)).profile
+    assert profile is not None
+    assert profile.device is not None
+    assert profile.device.launch_median_s == pytest.approx(10e-9)
+
+
+def test_more_entries_than_are_read_are_no_idleness_but_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _write(tmp_path / "a.sqlite", _names("gemm", "relu"), _ranges(*_ROUND), GPU)
+    monkeypatch.setattr(capture_module, "_MOST_ROWS", len(_ROUND))
+    read(path)
+    monkeypatch.setattr(capture_module, "_MOST_ROWS", 3)
+    with pytest.raises(MeasurementError, match="capture fewer rounds"):
+        read(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all" * 100, b"SQLite format 3\x00" + b"\xff" * 5000])

@@ -77,6 +77,7 @@ def test_a_capture_is_of_one_case_in_a_spawned_worker_without_sampling(run_path:
     command = next(command for command in fake.commands if command[1] == "profile")
     assert "--sample=none" in command
     assert "--trace=cuda,nvtx,cudnn,cublas,osrt" in command
+    assert "--cuda-graph-trace=node" in command  # else a replayed graph looks like an idle GPU
     measured = command[command.index("python") :]
     assert measured[:3] == ["python", "pytest", "bench_own.py"]
     assert f"--bench-case={CASE}" in measured
@@ -91,9 +92,9 @@ def test_without_a_gpu_nothing_of_cuda_is_traced() -> None:
 def test_an_option_for_nsys_replaces_ours(run_path: Path) -> None:
     fake = _fake(run_path)
     given = ["--sample=process-tree", "--trace=nvtx"]
-    capture_case(CASE, [], fake.nsys(), nsys_options=given, pytest=["python"], gpus=0)
+    capture_case(CASE, [], fake.nsys(), nsys_options=given, pytest=["python"], gpus=1)
     command = next(command for command in fake.commands if command[1] == "profile")
-    assert [word for word in command if word.startswith(("--sample", "--trace"))] == given
+    assert [word for word in command if word.startswith(("--sample", "--trace", "--cuda"))] == given
 
 
 def test_the_capture_lies_beside_its_run_and_in_it(run_path: Path) -> None:

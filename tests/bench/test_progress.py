@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench import Plan, Variant
 from bench.progress import _Shown, shown
 from bench.records import Case
@@ -32,6 +34,18 @@ def test_the_number_of_waves_may_shrink_on_the_way() -> None:
     progress.round_done(3, 2, 3)
     assert display.told[-1][0] == 1.0
     assert "wave 4/4" in display.told[-1][1]
+
+
+def test_a_resumed_run_goes_by_what_this_sitting_has_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, *[10.0] * 3, 60.0])
+    monkeypatch.setattr("bench.progress.time.monotonic", lambda: next(clock))
+    display = RecordedDisplay()
+    progress = _Shown(display, "inference on cpu", 2, Plan(waves=6))  # type: ignore[arg-type]
+    progress.enrolling(CASES[0], 3)
+    assert "left" not in display.told[-1][1]
+    progress.round_done(3, 0, 3)
+    progress.round_done(3, 2, 3)  # a sixth of it all in ten seconds, and two sixths are left
+    assert display.told[-1][1].endswith("about 20 s left")
 
 
 def test_a_pipe_and_a_quiet_session_get_silence() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.analysis import summarise
+from bench.analysis.soundness import is_profiled
 from bench.errors import StorageError
 from bench.records import Case, Caveat, CaveatKind, Life, Plan, Run, Sample, SampleKind, Trial, Variant
 from bench.skim import skim
@@ -22,6 +23,7 @@ _SAMPLES = st.lists(
 )
 
 
+PROFILED = Caveat.of(CaveatKind.PROFILED, profiler="nsys")
 CROWD = Caveat.of(CaveatKind.BUSY_HOST, waves=1, named="1", others=1.0, stolen=0.0, cores=2)
 
 
@@ -40,6 +42,7 @@ def assert_same(run: Run, folder: Path) -> None:
         assert glance.honoured == row.trial.honoured
         assert glance.right == row.right
         assert glance.failed == (row.trial.failure is not None)
+        assert glance.profiled == is_profiled(row.trial)
         if row.time_per_step is None:
             assert glance.item_s is None
         else:
@@ -71,8 +74,9 @@ def assert_close(found: Iterable[float | None], expected: Iterable[float | None]
         make_run(make_trial(waves=6), make_trial(waves=3, step_s=0.01, layout="channels_last")),
         with_energy(make_run(make_trial(), make_trial(step_s=0.01, layout="channels_last")), [100.0, 60.0]),
         make_run(replace(make_trial(), caveats=(CROWD,)), make_trial(step_s=0.01, layout="channels_last")),
+        make_run(make_trial(), replace(make_trial(layout="channels_last"), caveats=(PROFILED,))),
     ],
-    ids=["example", "empty", "one wave", "two rounds", "left at the look", "energy", "crowded"],
+    ids=["example", "empty", "one wave", "two rounds", "left at the look", "energy", "crowded", "profiled"],
 )
 def test_what_is_skimmed_is_what_reading_in_full_gives(run: Run, tmp_path: Path) -> None:
     assert_same(run, tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,31 @@ def test_a_place_is_a_file_a_runs_folder_or_the_latest_in_a_folder_of_runs(tmp_p
     assert storage.find(tmp_path) == storage.find(late.parent) == storage.find(late) == late
     assert storage.find(early) == early
     assert load(tmp_path) == make_run()
+
+
+def test_a_folder_that_somebody_named_is_older_than_those_with_a_date(tmp_path: Path) -> None:
+    """A copy kept as "base" comes last in the alphabet, and is no new run."""
+    for name in ("20261122-1", "base"):
+        storage.save(make_run(), tmp_path / name)
+    assert storage.find(tmp_path) == tmp_path / "20261122-1" / "run.json"
+    storage.save(make_run(), tmp_path / "only" / "base")
+    assert storage.find(tmp_path / "only") == tmp_path / "only" / "base" / "run.json"
+
+
+def test_a_link_is_followed_and_what_is_no_file_is_written_to_and_stays(tmp_path: Path) -> None:
+    target, link, pipe = tmp_path / "served" / "report.html", tmp_path / "report.html", tmp_path / "pipe"
+    target.parent.mkdir()
+    target.write_text("old")
+    link.symlink_to(target)
+    storage.write_whole(link, b"new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as others:
+        read = others.submit(pipe.read_bytes)
+        storage.write_whole(pipe, b"figures")
+        assert read.result(10) == b"figures"
+    assert pipe.is_fifo()
 
 
 def test_a_file_that_is_no_run_is_found_and_then_refused(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bench import Run, load
+from bench.plugin import _will_measure
 
 SUITE = """
 import time
@@ -125,6 +127,44 @@ def test_a_case_that_nobody_declared_is_measured_by_itself(pytester: pytest.Pyte
     assert len(_stored(pytester).trials) == 1
 
 
+def test_of_two_options_that_contradict_each_other_benchmark_only_wins(pytester: pytest.Pytester) -> None:
+    """As in pytest-benchmark: a project may skip its benchmarks by default."""
+    _suite(pytester)
+    _run(pytester, "--benchmark-skip", "--benchmark-json=bench.json").assert_outcomes(passed=2)
+    trials = _stored(pytester).trials
+    samples = [sample.step_s for sample in trials[0].samples]
+    entries = json.loads((pytester.path / "bench.json").read_text())["benchmarks"]
+    assert entries[0]["stats"]["min"] == min(samples)
+    assert entries[0]["group"] == "sums on cpu"
+    assert entries[0]["extra_info"]["status"] == "measured"
+
+
+def test_the_baseline_is_the_first_case_whatever_order_tests_run_in(pytester: pytest.Pytester) -> None:
+    """Other plugins shuffle, and --failed-first sorts."""
+    _suite(pytester, "30, 20, 10")
+    pytester.makeconftest("def pytest_collection_modifyitems(items):\n    items.reverse()\n")
+    _run(pytester).assert_outcomes(passed=3)
+    assert [trial.case.variant["length"] for trial in _stored(pytester).trials] == [30, 20, 10]
+
+
+def test_a_worker_of_xdist_measures_nothing() -> None:
+    """Several would measure the same group at the same time."""
+    option = SimpleNamespace(benchmark_only=True)
+    assert _will_measure(SimpleNamespace(option=option))
+    assert not _will_measure(SimpleNamespace(option=option, workerinput={}))
+
+
+def test_a_case_that_comes_after_its_group_was_measured_is_refused(pytester: pytest.Pytester) -> None:
+    """It would be set against a baseline that ran minutes before it, as if the two had taken turns."""
+    path = _suite(pytester)
+    late = "\ndef test_late(measure):\n    measure(Case(SUMS, CASES[0].variant.__class__.of(threads=1, length=30)))\n"
+    path.write_text(path.read_text() + late)
+    result = _run(pytester)
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*comes after its group was measured*"])
+    assert len(_stored(pytester).trials) == 2
+
+
 def test_a_comparison_with_an_earlier_session_works_as_with_any_benchmark(pytester: pytest.Pytester) -> None:
     _suite(pytester, "10")
     _run(pytester, "--benchmark-autosave").assert_outcomes(passed=1)
@@ -219,9 +259,10 @@ def test_an_output_folder_that_pytest_takes_for_its_root_is_explained(
 ) -> None:
     _suite(pytester)
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    result = pytester.runpytest_subprocess("--benchmark-only", "--bench-out", str(elsewhere))
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*write --bench-out={elsewhere}*"])
+    for option in ("--bench-out", "--bench-against"):
+        result = pytester.runpytest_subprocess("--benchmark-only", option, str(elsewhere))
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"*write {option}={elsewhere}*"])
 
 
 def test_an_interrupted_session_leaves_a_run_with_what_was_measured(pytester: pytest.Pytester) -> None:
