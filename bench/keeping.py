@@ -88,6 +88,7 @@ class Keeper:
                 except StorageError:
                     continue
                 self.folder = folder
+                return
 
     def close(self, *, keep: bool) -> None:
         """The end; the journal is kept where something is left to be measured, or where the run could not be saved."""

@@ -24,7 +24,8 @@ def _latency_legend(group: Group, plan: Plan) -> str:
     if group.workload.measures != LATENCY:
         return ""
     return (
-        f" Steps are timed singly, {plan.latency_steps} or more in a row, each waited for. Beneath p90 and p99 stands "
+        f" Steps are timed singly, {plan.latency_steps} or more in a row, each waited for, so with weights and images "
+        "in the caches as far as they fit; who asks now and then waits longer. Beneath p90 and p99 stands "
         f"what they are at most, with {percent(plan.confidence)} confidence whatever the distribution; a dash says how "
         "many samples it takes, as far as slow ones come together."
     )

@@ -262,9 +262,11 @@ def _training_table(account: Account, table: Table) -> Table:
         columns |= _quantity_column(f"{of}-energy", f"energy of {of}", energies, items, "Wh")
         columns |= _quantity_column(f"{of}-emissions", f"CO2e of {of}", emissions, items, "g")
     title = f"{account.title}: what a training run costs"
+    shape = dict(account.group.workload.parameters).get("shape")
+    of_shape = f" of {one_line(str(shape))}" if shape else ""
     legend = (
         f"A run is {assume.epochs} epochs of {assume.images:,} {account.items}, each worked through at the rate that "
-        "was measured here, with one device and without set-up, evaluation or loading beyond it."
+        f"was measured here{of_shape}, with one device and without set-up, evaluation or loading beyond it."
     )
     return _table(title, account, table, columns, legend)
 

@@ -71,12 +71,15 @@ def loss_checks(
     optimizer: torch.optim.Optimizer,
     batch: int,
     find: FindCurve | None,
+    scaler: torch.amp.GradScaler | None = None,
 ) -> Callable[[bool], Iterator[Check]]:
     """The checks of a training step, for :class:`bench.Step`: ``run`` is the step and returns its loss.
 
     The weights are put back to the reference's start, in place, so that what was compiled or captured stays valid;
-    after the checks the step goes on from where they ended.
+    after the checks the step goes on from where they ended. A ``scaler`` is put back to at most what a new one has: in
+    thousands of timed steps its scale may have grown beyond what the gradients of the start can be multiplied by.
     """
+    first_scale = math.inf if scaler is None else scaler.get_scale()
 
     def checks(thorough: bool) -> Iterator[Check]:
         if find is None or not thorough:
@@ -85,6 +88,8 @@ def loss_checks(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             begin_again(model, optimizer, curve)
+            if scaler is not None and scaler.get_scale() > first_scale:
+                scaler.update(first_scale)  # in place, as all here
             turns.restart()
             losses = [float(run().detach()) for _ in range(curve.losses.shape[1])]
         yield from compare_losses(losses, distance(model, curve.start), curve)

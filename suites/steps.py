@@ -53,7 +53,7 @@ def training_step(
     optimizer, turns = new_optimizer(model, Recipe()), Turns(batches)
     captured = _captured(ready, batches[0], _descent(ready, placement, optimizer, scaler), feed or turns)
     proofs = _proofs(variant, placement, model, ready, batches[0], captured)
-    checks = loss_checks(captured.run, turns, model, optimizer, _batch(variant), find if feed is None else None)
+    checks = loss_checks(captured.run, turns, model, optimizer, _batch(variant), find if feed is None else None, scaler)
     return Step(captured.run, _batch(variant), proofs, checks)
 
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from bench.instruments.probe import why_unavailable
 
 _TESTS = Path(__file__).parent
+# A busy machine is no failure: what takes for ever is ended by the time limit of tests.
+hypothesis.settings.register_profile("joulemark", deadline=None)
+hypothesis.settings.load_profile("joulemark")
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from tests import hostile
@@ -28,9 +30,11 @@ def test_the_harness_sees_a_crash_a_delay_and_a_file_written_elsewhere(tmp_path,
                 raise KeyError("x")
             if self.number == 1:
                 (tmp_path / "elsewhere").write_text("")
+            if self.number == 2:
+                signal.raise_signal(signal.SIGALRM)
             return self.run
 
     monkeypatch.setitem(hostile.KINDS, "liar", Liar)
-    counts, wrong = hostile.tried("liar", range(1, 4))
-    assert counts == {"crash": 1, "wrote elsewhere": 1, "read": 1}
-    assert len(wrong) == 2
+    counts, wrong = hostile.tried("liar", range(1, 5))
+    assert counts == {"crash": 1, "wrote elsewhere": 1, "too slow": 1, "read": 1}
+    assert len(wrong) == 3

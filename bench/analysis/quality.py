@@ -31,7 +31,7 @@ def caveats(trial: Trial, comparison: Comparison | None, plan: Plan) -> tuple[Ca
 
 
 def check_caveats(trial: Trial, judgements: Sequence[Judgement], *, expected: bool) -> Iterator[Caveat]:
-    """What the checks of its results give rise to; ``expected`` where other cases of the group were checked."""
+    """What the checks of its results give rise to; ``expected`` where other cases of the run were checked."""
     for found in worst_of_each(judgements, holds=False):
         check = found.check
         yield Caveat.of(

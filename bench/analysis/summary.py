@@ -76,7 +76,8 @@ def summarise(run: Run) -> tuple[Group, ...]:
 
 
 def _group(workload: Workload, device: str, trials: tuple[Trial, ...], run: Run) -> Group:
-    rows = _rows(trials, run.plan, run.log_of(trials))
+    checked = any(trial.checks for trial in run.trials)
+    rows = _rows(trials, run.plan, run.log_of(trials), checked=checked)
     comparisons = {row.trial.case: row.comparison for row in rows}
     verdicts = {row.trial.case: row.verdict for row in rows if row.verdict is not None}
     price = independence(trials, comparisons, verdicts, run.plan.confidence)
@@ -84,10 +85,10 @@ def _group(workload: Workload, device: str, trials: tuple[Trial, ...], run: Run)
     return Group(workload, device, trials[0].case, paid, price)
 
 
-def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None) -> tuple[Row, ...]:
+def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None, *, checked: bool) -> tuple[Row, ...]:
+    """``checked`` where any result of the run was: then a row without any says so."""
     baseline = trials[0]
     judged = {trial.case: judge_checks(trial, plan) for trial in trials}
-    checked = any(judged.values())
     sound = frozenset(trial.case for trial in trials if is_sound(trial, plan))
     times = {trial.case: compare(trial, baseline, plan.confidence) for trial in trials[1:]}
     energies = {} if log is None else {trial.case: _energy(trial, log, plan) for trial in trials}

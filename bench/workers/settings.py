@@ -109,6 +109,8 @@ def _environment(variant: Variant) -> Mapping[str, str | None]:
     """What the environment must hold for this variant; None for a variable that must not be there."""
     return {
         "NVIDIA_TF32_OVERRIDE": None,
+        "CUDA_LAUNCH_BLOCKING": None,  # for debugging: each launch waits, which a replayed graph hardly feels
+        "PYTORCH_NO_CUDA_MEMORY_CACHING": None,  # likewise: each allocation asks the driver
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8" if variant["deterministic"] else None,
     }
 

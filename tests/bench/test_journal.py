@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import Case, Plan, Variant
+from bench import Case, Plan, Variant, recover
 from bench.entries import Anchor, Closed, Entry, GroupOpened, Measured, Opened, WaveDone
 from bench.errors import StorageError
 from bench.journal import FILE_NAME, Journal, is_being_written, read_journal
@@ -188,6 +188,34 @@ def test_a_full_disk_sends_the_journal_to_another_place_with_all_that_was_writte
     keeper.save(run)
     keeper.close(keep=False)
     assert load(keeper.folder) == run
+
+
+def test_a_run_that_cannot_be_saved_where_it_should_lie_is_saved_elsewhere_and_says_where(tmp_path: Path) -> None:
+    keeper = Keeper.begin(tmp_path / "run", OPENED)
+    for entry in ENTRIES[1:]:
+        keeper.note(entry)
+    (tmp_path / "run" / "run.json").mkdir()  # not even root can put a file there
+    run = keeper.history.run()
+    keeper.save(run)
+    assert keeper.folder != tmp_path / "run"
+    assert keeper.trouble is not None
+    assert load(keeper.folder) == run
+    keeper.close(keep=True)
+
+
+def test_recovering_makes_a_readable_run_keeps_the_journal_and_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _written(tmp_path, ENTRIES[:-1])
+    assert recover.main([str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 6 waves finished" in said
+    assert f"--bench-resume={tmp_path}" in said
+    assert len(load(tmp_path).trials[0].samples) == 5
+    assert (tmp_path / FILE_NAME).is_file()
+    (tmp_path / "empty").mkdir()
+    assert recover.main([str(tmp_path / "empty")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_the_journal_of_a_run_that_is_saved_whole_goes(tmp_path: Path) -> None:

@@ -56,6 +56,14 @@ def test_the_cuda_stopwatch_synchronises_before_the_clock_starts_and_before_it_s
     assert reading == (0.0, pytest.approx(0.04), pytest.approx(0.03))
 
 
+def test_a_single_step_on_cuda_pays_for_no_events() -> None:
+    cuda = RecordedCuda()
+    ticks = iter([1.0, 1.5])
+    watch = CudaStopwatch(SimpleNamespace(cuda=cuda, device=str), "cuda:0", lambda: next(ticks))
+    assert watch.time(lambda: cuda.calls.append("step"), 1) == (1.0, 0.5, None)
+    assert cuda.calls == ["synchronize cuda:0", "step", "synchronize cuda:0"]
+
+
 @pytest.mark.gpu
 def test_the_time_between_events_is_within_the_time_on_the_wall() -> None:
     torch = pytest.importorskip("torch")

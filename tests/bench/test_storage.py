@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -109,6 +110,19 @@ def test_a_place_is_a_file_a_runs_folder_or_the_latest_in_a_folder_of_runs(tmp_p
     assert storage.find(tmp_path) == storage.find(late.parent) == storage.find(late) == late
     assert storage.find(early) == early
     assert load(tmp_path) == make_run()
+
+
+def test_what_cannot_be_written_whole_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage.save(make_run(), tmp_path)
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StorageError, match="No space left on device"):
+        storage.save(make_run(make_trial()), tmp_path)
+    assert load(tmp_path) == make_run()
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
 def test_a_folder_that_somebody_named_is_older_than_those_with_a_date(tmp_path: Path) -> None:

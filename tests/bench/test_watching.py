@@ -12,12 +12,14 @@ import pytest
 
 from bench import Case, Plan, Variant
 from bench.analysis.quality import is_disturbed
-from bench.entries import Anchor, WaveDone
+from bench.entries import Anchor, GroupOpened, Opened, WaveDone
 from bench.instruments.host import HostMeter
 from bench.instruments.presence import Presence
+from bench.journal import Journal, read_journal
 from bench.measurement import GroupMeasurement
-from bench.records import CaveatKind
+from bench.records import CaveatKind, Environment
 from bench.records.power import HostLoad
+from bench.recovery import history
 from bench.workers.fakes import Scene
 from tests.factories import INFERENCE
 
@@ -130,10 +132,19 @@ def test_every_row_says_that_another_run_measured_meanwhile(tmp_path: Path) -> N
     assert found[CaveatKind.ANOTHER_RUN] == {"runs": 2}
 
 
-def test_the_load_of_a_wave_is_on_record() -> None:
+def test_the_load_of_a_wave_is_on_record(tmp_path: Path) -> None:
     load = HostLoad(10.0, 2, 1.5, 0.0)
     assert is_disturbed(load)
-    assert WaveDone(0, 1.0, Anchor(1, 1), None, load).load == load
+    entries = [
+        Opened(1, "r", "2026-11-25T12:00:00+00:00", Environment(), Plan(), Anchor(0, 0)),
+        GroupOpened([A], Plan()),
+        WaveDone(0, 1.0, Anchor(1, 1), None, load),
+    ]
+    journal = Journal.create(tmp_path)
+    for entry in entries:
+        journal.append(entry)
+    journal.close()
+    assert history(read_journal(tmp_path).entries).groups[0].book.loads == {0: load}
 
 
 _HOLDER = """

@@ -110,11 +110,16 @@ def test_a_reader_of_the_output_that_goes_away_costs_nothing(tmp_path: Path) -> 
     with (tmp_path / "output.txt").open("wb") as errors:
         run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=errors)
     with run:
-        run.stdout.readline()
+        deadline = time.monotonic() + LIMIT_S
+        while not any(b'"WaveDone"' in path.read_bytes() for path in tmp_path.glob(f"out/*/{faults.JOURNAL}")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
         run.stdout.close()
         run.wait(LIMIT_S)
+    assert run.returncode != 0
     (path,) = tmp_path.glob("out/*/run.json")
-    assert load(path).trials
+    assert any(trial.samples for trial in load(path).trials)
+    assert path.with_name(faults.JOURNAL).is_file()
 
 
 def test_a_conductor_that_is_stopped_for_a_while_goes_on(undisturbed: list, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def _driver_has_been_complained_of() -> None:
         torch.cuda.is_available()
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     """Several threads wait for each other by spinning; beside another busy process that takes ten times as long."""
     threads = torch.get_num_threads()

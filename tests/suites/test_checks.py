@@ -17,10 +17,19 @@ from bench.records import Environment, Run
 from reports.standing import Standing, standing
 from reports.wording import of_strike
 from suites import reference
-from suites.checks import beats_guessing, compare_losses, compare_scores, compare_turns, full_batches, relative_rmse
+from suites.checks import (
+    beats_guessing,
+    compare_losses,
+    compare_scores,
+    compare_turns,
+    full_batches,
+    loss_checks,
+    relative_rmse,
+)
 from suites.data import rotation_indices
 from suites.reference import Curve, Scores, make_curve
 from suites.steps import inference_step, training_step
+from suites.turns import Turns
 from suites.variants import CPU
 from tests.suites import impostors
 from tests.suites.models import Tiny
@@ -286,3 +295,23 @@ def test_losses_are_compared_with_the_mean_and_spread_of_the_runs() -> None:
     assert (update.value, update.reference, update.spread) == (0.5, pytest.approx(0.4), 0.0)
     lost, _ = compare_losses([3.0, math.nan, 1.1, 1.3], 0.5, Curve({}, losses, moved))
     assert lost.value is None
+
+
+@pytest.mark.parametrize(("scale_now", "expected"), [(64.0, 4.0), (2.0, 2.0)])
+def test_a_loss_scale_that_grew_while_timing_does_not_meet_the_start_of_training(scale_now, expected):
+    """A scale that later weights can bear would overflow on the first ones, and their updates would be skipped."""
+    model, scaler = torch.nn.Linear(2, 1), torch.amp.GradScaler("cpu", init_scale=4.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    ones = torch.ones(1, 2, dtype=torch.float64)
+    curve = Curve({name: tensor.clone() for name, tensor in model.state_dict().items()}, ones, ones)
+    scales = []
+
+    def run() -> torch.Tensor:
+        scales.append(scaler.get_scale())
+        return torch.ones(())
+
+    checks = loss_checks(run, Turns([None]), model, optimizer, 1, lambda _: curve, scaler)
+    scaler.scale(torch.ones(()))
+    scaler.update(scale_now)
+    list(checks(True))
+    assert scales == [expected, expected]
