@@ -36,7 +36,7 @@ from bench.records import (
     SampleKind,
     Workload,
 )
-from bench.records.trial import LEAST_S, MOST_S
+from bench.records.trial import LEAST_S, MOST_ITEMS, MOST_S
 from bench.storage import FILE_NAME, find, load, read_bytes
 
 _INDEX = {name: Sample._fields.index(name) for name in ("wave", "round", "steps", "host_s", "kind")}
@@ -141,7 +141,7 @@ def _plain(run: Run) -> _Run:
 
 
 def _is_absurd(trial: _Trial) -> bool:
-    return trial.items_per_step is not None and trial.items_per_step < 1
+    return trial.items_per_step is not None and not 1 <= trial.items_per_step < MOST_ITEMS
 
 
 def _case(text: bytes, known: _Cases) -> _Known:

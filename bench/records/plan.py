@@ -21,6 +21,9 @@ TOLERANCES = (
 _BUDGET_S, _BUDGET_PER_CASE_S = 45.0, 9.0
 WORKER_STARTS = ("fork_server", "spawn", "in_process")
 
+#: No honest plan has as many of anything.
+_MOST = 2**20
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -76,8 +79,8 @@ class Plan:
             raise UsageError(msg)
         for name in ("waves", "fewest_waves", "rounds", "latency_steps"):
             count = getattr(self, name)
-            if count is not None and count < 1:
-                msg = f"{name} must be at least 1, not {count}"
+            if count is not None and not 1 <= count <= _MOST:
+                msg = f"{name} must be at least 1, and no more than {_MOST}, not {str(count)[:30]}"
                 raise UsageError(msg)
         for name in (
             "budget_s",

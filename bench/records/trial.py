@@ -15,6 +15,8 @@ from bench.records.workload import LATENCY, Case, Workload
 LEAST_S, MOST_S = 1e-12, 1e6
 #: No sample has so many steps, and no run so many waves or rounds.
 MOST_STEPS, MOST_COUNTED = 10**15, 10**6
+#: No honest step works through as many items.
+MOST_ITEMS = 2**53
 
 
 class SampleKind(enum.Enum):
@@ -180,8 +182,9 @@ class Trial:
     profile: Profile | None = None
 
     def __post_init__(self) -> None:
-        if self.items_per_step is not None and self.items_per_step < 1:
-            msg = f"{self.case.name} says a step has {self.items_per_step} items; it must be at least 1"
+        if self.items_per_step is not None and not 1 <= self.items_per_step < MOST_ITEMS:
+            said = str(self.items_per_step)[:30]
+            msg = f"{self.case.name} says a step has {said} items; it must be at least 1, and a number that can be"
             raise MeasurementError(msg)
         for sample in self.samples:
             if not 1 <= sample.steps < MOST_STEPS or not LEAST_S <= sample.host_s / sample.steps <= MOST_S:
