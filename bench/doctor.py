@@ -23,7 +23,7 @@ from pathlib import Path
 
 from bench.capture import NoRangesError
 from bench.errors import BenchError, UnavailableError
-from bench.instruments import probe, rapl
+from bench.instruments import probe, quota, rapl
 from bench.instruments.nvml import EXCLUSIVE_MODES, Nvml, NvmlWatch
 from bench.instruments.power import SensorError
 from bench.nsight import Execute, Nsys, execute, find_nsys
@@ -67,12 +67,19 @@ class Machine:
     find_nsys: Callable[[], Nsys] = find_nsys
     which: Callable[[str], str | None] = shutil.which
     version: Callable[[str], str | None] = _version
+    proc: Path = Path("/proc")
     sys: Path = Path("/sys")
     home: Path = Path()
 
 
 #: Run in an interpreter of its own: a broken CUDA must not take the doctor with it.
 _TORCH = """import json, torch
+def tried(device):  # a wheel may lack the code of an old or a new GPU
+    try:
+        ones = torch.ones(64, 64, device=f"cuda:{device}")
+        return "" if float((ones @ ones).sum()) == 262144.0 else f"cuda:{device} computes 64 x 64 ones wrong"
+    except Exception as error:
+        return f"cuda:{device}: {error}".splitlines()[0]
 cuda = torch.cuda.is_available()
 print(json.dumps({
     "version": torch.__version__,
@@ -80,6 +87,7 @@ print(json.dumps({
     "cudnn": torch.backends.cudnn.version(),
     "devices": [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())] if cuda else [],
     "sum": float((torch.ones(64, 64) @ torch.ones(64, 64)).sum()),
+    "broken": [said for said in map(tried, range(torch.cuda.device_count())) if said] if cuda else [],
 }))"""
 _NEEDED = ("torchvision", "pytest", "pytest-benchmark", "scikit-learn", "matplotlib")
 _EXTRAS = {
@@ -152,6 +160,10 @@ def _torch(machine: Machine) -> Iterator[Finding]:
     build = f"built for CUDA {said['cuda']}, cuDNN {_dotted(said['cudnn'])}" if said["cuda"] else "built without CUDA"
     devices = ", ".join(said["devices"]) or "sees no CUDA device, so CUDA cases are skipped"
     yield Finding("PyTorch", State.GOOD, f"{said['version']}, {build}; {devices}")
+    for trouble in said.get("broken", ()):
+        yield Finding(
+            "PyTorch", State.DOUBTFUL, f"cannot compute on {trouble[:300]}", "install a torch built for that GPU"
+        )
 
 
 def _dotted(number: object) -> str:
@@ -251,6 +263,16 @@ def _cpu(machine: Machine) -> Iterator[Finding]:
         f"{facts.cpu or 'unknown'}, {facts.cores_usable or '?'} cores usable{load}",
         "other work is running; end it before you measure" if busy else "",
     )
+    allowed = quota.find(machine.proc, machine.sys)
+    if allowed is not None:
+        tight = allowed.cores < (facts.cores_usable or 1)
+        cores = "1 core" if allowed.cores == 1 else f"{allowed.cores:g} cores"
+        yield Finding(
+            "CPU",
+            State.DOUBTFUL if tight else State.GOOD,
+            f"a CPU quota of {cores}" + (": when it runs out, everything stands still" if tight else ""),
+            "give the container whole cores (docker run --cpuset-cpus) in place of a quota" if tight else "",
+        )
     governor = _text(machine.sys / "devices/system/cpu/cpu0/cpufreq/scaling_governor")
     if governor is None:
         yield Finding("CPU", State.LACKING, "clock and governor are not shown (usual in a virtual machine)")

@@ -127,6 +127,8 @@ def _facts(run: Run) -> tuple[tuple[str, str], ...]:
     machine = [one_line(run.environment.cpu or DASH)]
     if run.environment.cores_usable is not None:
         machine.append(f"{run.environment.cores_usable} cores usable")
+    if run.environment.cpu_quota_cores is not None:
+        machine.append(f"a CPU quota of {run.environment.cpu_quota_cores:g}")
     machine += [one_line(gpu.name) for gpu in run.environment.gpus]
     return (
         ("run", one_line(run.id)),

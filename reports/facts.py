@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from bench.analysis import is_look
 from bench.analysis.comparison import LOOK_SHARE
-from bench.records import Plan, Run
+from bench.records import Environment, Plan, Run
 from bench.units import quantity, scale
 from reports.figures import DASH, percent
 from reports.tables import Cell, Column, Line, Role, Table
@@ -18,7 +18,8 @@ def environment_table(run: Run) -> Table:
     e = run.environment
     facts: list[tuple[str, object]] = [
         ("processor", e.cpu),
-        ("cores usable", e.cores_usable),
+        ("cores usable", _cores(e)),
+        *([] if e.cpu_quota_cores is None else [("cores by CPU quota", f"{e.cpu_quota_cores:g}")]),
         ("memory", quantity(e.memory_bytes, "B")),
         ("frequency governor", e.cpu_governor),
         ("load at the start", None if e.load_average is None else f"{e.load_average:.2f} processes"),
@@ -26,6 +27,7 @@ def environment_table(run: Run) -> Table:
         ("Python", e.python),
     ]
     facts += [(one_line(name), version) for name, version in e.packages]
+    facts += [(one_line(name), value) for name, value in e.variables]
     facts += [("GPU driver", e.gpu_driver)] if e.gpu_driver or e.gpus else []
     for gpu in e.gpus:
         described = (gpu.name, quantity(gpu.memory_bytes, "B"), f"power limit {quantity(gpu.power_limit_w, 'W')}")
@@ -33,6 +35,13 @@ def environment_table(run: Run) -> Table:
     share = sampling_share(run)
     facts += [("cost of reading sensors", f"{percent(share)} of one core")] if share is not None else []
     return _facts("Environment", ((name, DASH if value is None else one_line(value), "") for name, value in facts))
+
+
+def _cores(e: Environment) -> str | None:
+    """How many logical CPUs, with how many cores those are of where some are second threads of one."""
+    if e.cores_usable is None or e.cores_physical in (None, e.cores_usable):
+        return None if e.cores_usable is None else str(e.cores_usable)
+    return f"{e.cores_usable}, of {e.cores_physical} with two threads or more"
 
 
 def sampling_share(run: Run) -> float | None:

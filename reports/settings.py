@@ -13,6 +13,7 @@ from reports.text import one_line
 _NAMES: Mapping[str, str] = {
     "cpu": "processor",
     "cores_usable": "cores usable",
+    "cpu_quota_cores": "cores by CPU quota",
     "memory_bytes": "memory",
     "cpu_governor": "frequency governor",
     "gpu_driver": "GPU driver",
@@ -24,8 +25,9 @@ _NAMES: Mapping[str, str] = {
 
 def fact_said(difference: Difference) -> str:
     """What it is that differs, with whose it is."""
-    name = _NAMES.get(difference.name, difference.name if difference.of == "package" else _spaced(difference.name))
-    return name if difference.of in ("", "package") else f"{difference.of}: {name}"
+    named = difference.of in ("package", "variable")
+    name = difference.name if named else _NAMES.get(difference.name, _spaced(difference.name))
+    return one_line(name) if named or not difference.of else f"{difference.of}: {name}"
 
 
 def value_said(difference: Difference, value: Value) -> str:

@@ -80,6 +80,13 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "End the other work, or measure at a quieter hour. Where a quarter of the cores was taken, interval and "
         "verdict spend a tenth of the usual risk.",
     ),
+    CaveatKind.CPU_QUOTA: Wording(
+        "CPU quota",
+        "a CPU quota of {quota} of the {cores} cores ran out in {cut_short} of its periods, and all stood still until "
+        "the next, in {waves} ({named})",
+        "Give the container whole cores (docker run --cpuset-cpus) in place of a quota, or measure with fewer threads "
+        "(--bench-axis threads=N).",
+    ),
     CaveatKind.ANOTHER_RUN: Wording(
         "another run",
         "{runs} other of Joulemark measured on this machine at the same time",
@@ -306,7 +313,7 @@ def _said(name: str, value: float | str) -> str:
         return DASH if value == "none" else one_line(value)
     if name in ("found", "allowed"):
         return fraction(value)
-    if name in ("half_width", "wanted", "difference"):
+    if name in ("half_width", "wanted", "difference", "cut_short"):
         return percent(value)
     if name.endswith("_c"):
         return f"{value:.0f} °C"

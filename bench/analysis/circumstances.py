@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bench.analysis.quality import is_disturbed
+from bench.analysis.quality import is_cut_short, is_disturbed
 from bench.analysis.stopping import WANTED_ROUNDS
 from bench.records import Caveat, CaveatKind, Plan
 from bench.records.power import HostLoad
@@ -25,7 +25,10 @@ def of_worker(plan: Plan, *, can_freeze: bool, pinned: bool, profiler: str | Non
 
 
 def of_host(loads: Mapping[int, HostLoad], rivals: int) -> Iterator[Caveat]:
-    """In which waves others worked on our cores, and how many other runs did; ``loads`` are by wave, from 0."""
+    """In which waves others worked on our cores or a quota stopped us, and how many other runs there were.
+
+    ``loads`` are by wave, from 0.
+    """
     busy = {wave: load for wave, load in loads.items() if is_disturbed(load)}
     if busy:
         yield Caveat.of(
@@ -35,6 +38,16 @@ def of_host(loads: Mapping[int, HostLoad], rivals: int) -> Iterator[Caveat]:
             others=round(max(load.others_cores for load in busy.values()), 2),
             stolen=round(max(load.stolen_cores for load in busy.values()), 2),
             cores=max(load.cores for load in busy.values()),
+        )
+    stopped = {wave: load for wave, load in loads.items() if is_cut_short(load)}
+    if stopped:
+        yield Caveat.of(
+            CaveatKind.CPU_QUOTA,
+            waves=len(stopped),
+            named=_named(sorted(stopped)),
+            cut_short=max(load.cut_short for load in stopped.values()),
+            quota=max(load.quota_cores or 0.0 for load in stopped.values()),
+            cores=max(load.cores for load in stopped.values()),
         )
     if rivals:
         yield Caveat.of(CaveatKind.ANOTHER_RUN, runs=rivals)

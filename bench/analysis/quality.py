@@ -18,11 +18,18 @@ _MODE_CONTRAST = 4.0
 
 #: Others are worth a word when they take, or a hypervisor gives away, so much of the cores we may use.
 _DISTURBED = 0.05
+#: A CPU quota is worth a word when it ran out in so many of its periods, which are usually a tenth of a second.
+_CUT_SHORT = 0.01
 
 
 def is_disturbed(load: HostLoad) -> bool:
     """Whether others took enough of our cores during a wave for its rows to say so."""
     return max(load.others_cores, load.stolen_cores) >= _DISTURBED * load.cores
+
+
+def is_cut_short(load: HostLoad) -> bool:
+    """Whether a CPU quota stopped us often enough during a wave for its rows to say so."""
+    return load.cut_short >= _CUT_SHORT
 
 
 def caveats(trial: Trial, comparison: Comparison | None, plan: Plan) -> tuple[Caveat, ...]:

@@ -10,7 +10,7 @@ from bench.records import Environment, Run
 Value = str | int | float | bool | None
 _Key = tuple[str, str]  # whose, and which
 #: Facts of the environment that can change a figure; load is a state and no setting.
-_FACTS = ("cpu", "cores_usable", "memory_bytes", "system", "python", "cpu_governor", "gpu_driver")
+_FACTS = ("cpu", "cores_usable", "cpu_quota_cores", "memory_bytes", "system", "python", "cpu_governor", "gpu_driver")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ def _surroundings(e: Environment) -> Iterator[tuple[_Key, Value]]:
         for name in ("name", "uuid", "memory_bytes", "power_limit_w"):
             yield (f"GPU {gpu.index}", name), getattr(gpu, name)
     yield from ((("package", name), version) for name, version in e.packages)
+    yield from ((("variable", name), value) for name, value in e.variables)
 
 
 def _facts(run: Run) -> Iterator[tuple[_Key, Value]]:

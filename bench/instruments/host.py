@@ -1,4 +1,4 @@
-"""What others did on our cores meanwhile, and what the hypervisor kept from them. Linux; elsewhere nothing is known.
+"""What others did on our cores meanwhile, and what a hypervisor or a quota kept from them. Linux; elsewhere unknown.
 
 ::
 
@@ -19,6 +19,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.instruments.cores import usable_cpus
+from bench.instruments.quota import Periods, Quota, find
 from bench.records.power import HostLoad
 
 
@@ -29,6 +31,7 @@ class Used(NamedTuple):
     busy_s: float
     stolen_s: float
     ours_s: float
+    periods: Periods | None = None  # of our CPU quota
 
 
 class HostMeter:
@@ -40,10 +43,12 @@ class HostMeter:
         *,
         clock: Callable[[], float] = time.perf_counter,
         cpus: Collection[int] | None = None,
+        quota: Quota | None = None,
     ) -> None:
         self._proc = proc
+        self._quota = find(proc) if quota is None else quota
         self._clock = clock
-        self._cpus = cpus if cpus is not None else _usable_cpus()
+        self._cpus = cpus if cpus is not None else usable_cpus()
         self._tick_s = 1.0 / os.sysconf("SC_CLK_TCK")
 
     def read(self, groups: Collection[int]) -> Used | None:
@@ -53,7 +58,8 @@ class HostMeter:
         except (OSError, ValueError, IndexError):
             return None
         ours = sum(self._processes(groups))
-        return Used(self._clock(), busy * self._tick_s, stolen * self._tick_s, ours * self._tick_s)
+        periods = self._quota.periods() if self._quota is not None else None
+        return Used(self._clock(), busy * self._tick_s, stolen * self._tick_s, ours * self._tick_s, periods)
 
     def load(self, before: Used | None, groups: Collection[int]) -> HostLoad | None:
         """What happened since an earlier reading; None where either is lacking."""
@@ -63,7 +69,14 @@ class HostMeter:
         seconds = after.at_s - before.at_s
         others = after.busy_s - before.busy_s - (after.ours_s - before.ours_s)
         stolen = after.stolen_s - before.stolen_s
-        return HostLoad(seconds, len(self._cpus), max(0.0, others) / seconds, max(0.0, stolen) / seconds)
+        return HostLoad(
+            seconds,
+            len(self._cpus),
+            max(0.0, others) / seconds,
+            max(0.0, stolen) / seconds,
+            None if self._quota is None else self._quota.cores,
+            _cut_short(before.periods, after.periods),
+        )
 
     def _cores(self) -> tuple[int, int]:
         """Ticks of our cores that were busy, and that were stolen (proc_pid_stat(5), proc_stat(5))."""
@@ -91,7 +104,8 @@ class HostMeter:
                 continue  # it has just ended
 
 
-def _usable_cpus() -> frozenset[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return frozenset(os.sched_getaffinity(0))
-    return frozenset(range(os.cpu_count() or 1))
+def _cut_short(before: Periods | None, after: Periods | None) -> float:
+    """The fraction of the periods between in which a quota ran out."""
+    if before is None or after is None or after.run <= before.run:
+        return 0.0
+    return (after.cut_short - before.cut_short) / (after.run - before.run)

@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from bench.instruments import nvml
+from bench.instruments import cores, nvml, quota
 from bench.records import Environment
 
 #: Packages whose version can change a figure.
@@ -15,12 +15,20 @@ _PACKAGES = (
     "joulemark",
     "torch",
     "torchvision",
+    "nvidia-cudnn-cu13",
+    "nvidia-cudnn-cu12",
+    "nvidia-cublas",
+    "nvidia-cublas-cu12",
     "numpy",
     "triton",
     "scikit-learn",
     "pytest",
     "pytest-benchmark",
     "nvtx",
+    "torch-tensorrt",
+    "tensorrt",
+    "onnx",
+    "onnxscript",
     "onnxruntime",
     "onnxruntime-gpu",
     "onnxruntime-ep-nv-tensorrt-rtx-cu13",
@@ -28,21 +36,39 @@ _PACKAGES = (
 )
 
 
+#: Variables that PyTorch, its compilers, OpenMP, MKL, oneDNN, CUDA and its libraries, glibc and the linker look at ...
+_PREFIXES = (
+    *("TORCH", "PYTORCH_", "AOT", "TRITON_", "OMP_", "KMP_", "GOMP_", "MKL_", "ONEDNN_", "DNNL_", "CUDA_", "CUDNN_"),
+    *("CUBLAS", "NVIDIA_", "NCCL_", "ORT_", "OV_", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "LD_BIND_NOW"),
+)
+#: ... but not where something is.
+_PLACES = ("_HOME", "_DIR", "_PATH", "_ROOT", "_CACHE", "_LOCATION")
+
+
 def environment() -> Environment:
     """The machine and its software, now."""
     driver, gpus, _ = nvml.listing()
+    allowed, cpus = quota.find(), cores.usable_cpus()
     return Environment(
         cpu=_cpu_name(),
-        cores_usable=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        cores_usable=len(cpus),
+        cores_physical=cores.cores_of(cpus),
+        cpu_quota_cores=None if allowed is None else allowed.cores,
         memory_bytes=_memory_bytes(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),
         packages=tuple((name, version) for name in _PACKAGES if (version := _version(name)) is not None),
+        variables=tuple(sorted((name, value) for name, value in os.environ.items() if _decides(name))),
         cpu_governor=_text(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         load_average=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         gpu_driver=driver,
         gpus=gpus,
     )
+
+
+def _decides(name: str) -> bool:
+    """Whether an environment variable can change a figure, by what libraries of this field look at."""
+    return name.startswith(_PREFIXES) and not name.endswith(_PLACES)
 
 
 def why_unavailable(device: str) -> tuple[str, str] | None:

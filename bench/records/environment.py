@@ -22,10 +22,13 @@ class Environment:
 
     cpu: str | None = None
     cores_usable: int | None = None  # what this process may use, not what the machine has
+    cores_physical: int | None = None  # the cores that those are of, where some are second threads of one
+    cpu_quota_cores: float | None = None  # what its control group allows of their time; None without a limit
     memory_bytes: int | None = None
     system: str | None = None
     python: str | None = None
     packages: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()  # of the process's environment, those that libraries look at
     cpu_governor: str | None = None
     load_average: float | None = None  # runnable processes over the last minute, at the start
     gpu_driver: str | None = None

@@ -156,6 +156,8 @@ class HostLoad(NamedTuple):
     cores: int  # usable
     others_cores: float
     stolen_cores: float
+    quota_cores: float | None = None  # of time that our control group may use; None without a limit
+    cut_short: float = 0.0  # the fraction of its periods in which that ran out, and all of it stood still
 
 
 class SpanKind(enum.Enum):

@@ -91,6 +91,7 @@ class CaveatKind(enum.Enum):
     OUT_OF_TIME = "out_of_time"  # figures: waves, planned
     NO_WORKERS = "no_workers"  # figures: waves, planned, reason
     BUSY_HOST = "busy_host"  # figures: waves, named, others, stolen: the most in any, in cores; cores
+    CPU_QUOTA = "cpu_quota"  # figures: waves, named, cut_short (the most in any, a fraction), quota, cores
     ANOTHER_RUN = "another_run"  # figures: runs
     CUT_TO_BUDGET = "cut_to_budget"  # figures: rounds, planned
     FEWER_WAVES = "fewer_waves"  # figures: waves, planned
@@ -146,7 +147,9 @@ class Life:
     warm_up_s: float
     warm_up_steps: int
     warmed: bool
-    peak_memory_bytes: int | None = None  # of the process, counted from after set-up
+    peak_memory_bytes: int | None = (
+        None  # of the process: on a CPU the most after set-up, on CUDA what it held at the end
+    )
     settings: tuple[tuple[str, str], ...] = ()  # global flags as read back in the worker
 
     def __post_init__(self) -> None:

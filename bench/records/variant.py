@@ -19,7 +19,7 @@ AXES: Mapping[str, AxisValue] = {
     "batch": 32,
     "layout": "contiguous",
     "backend": "eager",
-    "threads": 0,  # 0: as many as the process may use cores
+    "threads": 0,  # 0: one for each core that the process may use
     "onednn": True,
     "cudnn": True,
     "cudnn_benchmark": False,
@@ -44,6 +44,10 @@ class Variant:
         for name, value in self.axes:
             if not _NAME.fullmatch(name):
                 msg = f"axis name {name!r} is not a lower-case word; rename it"
+                raise UsageError(msg)
+            given: object = value  # whatever a user wrote
+            if not isinstance(given, AxisValue):
+                msg = f"axis {name} has the value {value!r}; give text, a whole number or True and False"
                 raise UsageError(msg)
             if isinstance(value, str) and not _TEXT.fullmatch(value):
                 msg = f"axis {name} has the value {value!r}; use letters, digits and _ . : + only"
@@ -79,7 +83,7 @@ class Variant:
 
     @property
     def threads(self) -> int:
-        """CPU threads asked for; 0 means as many as the process may use cores."""
+        """CPU threads asked for; 0 means one for each core that the process may use."""
         return int(self["threads"])
 
     def __str__(self) -> str:

@@ -38,6 +38,14 @@ class Workload:
         if self.measures not in (THROUGHPUT, LATENCY):
             msg = f"workload {self.name!r} cannot measure {self.measures!r}; choose {THROUGHPUT} or {LATENCY}"
             raise UsageError(msg)
+        for name, value in self.parameters:
+            given: object = value  # whatever a user wrote
+            if given is not None and not isinstance(given, str | int | float):
+                msg = (
+                    f"workload {self.name!r} has the parameter {name}={value!r}, which no other process can be given; "
+                    "use text, a number, True, False or None"
+                )
+                raise UsageError(msg)
         for name in filter(None, (self.build, self.prepare)):
             if not _IMPORT_NAME.fullmatch(name):
                 msg = (
@@ -47,13 +55,28 @@ class Workload:
                 raise UsageError(msg)
 
     @classmethod
-    def of(cls, name: str, build: Callable[..., object], *, items: str = "items", **parameters: Scalar) -> Workload:
-        """A workload from a module-level function: the short form for a user's own suite.
+    def of(
+        cls,
+        name: str,
+        build: Callable[..., object],
+        *,
+        prepare: Callable[..., object] | None = None,
+        items: str = "items",
+        measures: str = THROUGHPUT,
+        **parameters: Scalar,
+    ) -> Workload:
+        """A workload from module-level functions: the short form for a user's own suite.
 
         Raises:
-            UsageError: the function is a lambda or a closure, which another process could not import.
+            UsageError: a function is a lambda or a closure, which another process could not import, or a parameter is
+                no plain value.
         """
-        return cls(name, f"{build.__module__}:{build.__qualname__}", None, tuple(parameters.items()), items)
+        prepared = None if prepare is None else _import_name(prepare)
+        return cls(name, _import_name(build), prepared, tuple(parameters.items()), items, measures)
+
+
+def _import_name(function: Callable[..., object]) -> str:
+    return f"{function.__module__}:{function.__qualname__}"
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,24 @@ from collections.abc import Mapping
 from operator import attrgetter
 
 from bench.errors import UsageError
+from bench.instruments.cores import threads_by_default
 from bench.records import Proof, Variant
 
 #: Places in ``torch.backends`` that decide how FP32 arithmetic is done.
-_CUDA_FP32 = ("cuda.matmul", "cudnn.conv", "cudnn.rnn")
+_CUDA_FP32 = ("cuda.matmul", "cudnn", "cudnn.conv", "cudnn.rnn")  # inductor asks the second, and none of the others
 _CPU_FP32 = ("mkldnn.matmul", "mkldnn.conv", "mkldnn.rnn")
 #: Half products may add up their parts in half precision: PyTorch's default, and so every case's.
 _REDUCTIONS = ("allow_fp16_reduced_precision_reduction", "allow_bf16_reduced_precision_reduction")
 _UNSET = "unset"
+#: Whatever is compiled would be tuned, frozen or replayed as if a case had asked for it (torch._inductor.config).
+_OF_INDUCTOR = (
+    "TORCHINDUCTOR_MAX_AUTOTUNE",
+    "TORCHINDUCTOR_MAX_AUTOTUNE_GEMM",
+    "TORCHINDUCTOR_MAX_AUTOTUNE_POINTWISE",
+    "TORCHINDUCTOR_COORDINATE_DESCENT_TUNING",
+    "TORCHINDUCTOR_FREEZING",
+    "TORCHINDUCTOR_CUDAGRAPHS",
+)
 
 
 def apply(variant: Variant, seed: int) -> None:
@@ -34,7 +44,7 @@ def apply(variant: Variant, seed: int) -> None:
 
     _set_environment(variant)
     torch.manual_seed(seed)
-    torch.set_num_threads(variant.threads or usable_cores())
+    torch.set_num_threads(variant.threads or threads_by_default())
     torch.backends.mkldnn.set_flags(bool(variant["onednn"]))  # type: ignore[no-untyped-call]
     torch.backends.cudnn.enabled = bool(variant["cudnn"])
     torch.backends.cudnn.benchmark = bool(variant["cudnn_benchmark"])
@@ -62,7 +72,7 @@ def read_back(variant: Variant) -> tuple[tuple[tuple[str, str], ...], tuple[Proo
     on_cuda = variant.device.startswith("cuda")
     fp32 = dict.fromkeys(_CUDA_FP32, _cuda_fp32(variant)) if on_cuda else dict.fromkeys(_CPU_FP32, "ieee")
     wanted = {
-        "threads": str(variant.threads or usable_cores()),
+        "threads": str(variant.threads or threads_by_default()),
         "onednn": _on_off(variant["onednn"]),
         "cudnn": _on_off(variant["cudnn"]),
         "cudnn_benchmark": _on_off(variant["cudnn_benchmark"]),
@@ -73,13 +83,6 @@ def read_back(variant: Variant) -> tuple[tuple[tuple[str, str], ...], tuple[Proo
     }
     proofs = tuple(Proof(name, expected, settings[name]) for name, expected in wanted.items())
     return tuple(settings.items()), proofs
-
-
-def usable_cores() -> int:
-    """How many cores this process may use: its affinity where the platform has one, else the machine's count."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _current() -> dict[str, str]:
@@ -111,6 +114,8 @@ def _environment(variant: Variant) -> Mapping[str, str | None]:
         "NVIDIA_TF32_OVERRIDE": None,
         "CUDA_LAUNCH_BLOCKING": None,  # for debugging: each launch waits, which a replayed graph hardly feels
         "PYTORCH_NO_CUDA_MEMORY_CACHING": None,  # likewise: each allocation asks the driver
+        "PYTORCH_TUNABLEOP_ENABLED": None,  # products are chosen by trial, whatever the backend
+        **dict.fromkeys(_OF_INDUCTOR),
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8" if variant["deterministic"] else None,
     }
 

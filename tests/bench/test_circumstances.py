@@ -43,6 +43,16 @@ def test_of_a_thousand_busy_waves_six_are_named():
     assert dict(caveat.figures)["named"] == "1, 2, 3, 4, 5, 6 and 994 more"
 
 
+def test_a_quota_that_ran_out_is_told_of_with_the_worst_of_its_waves():
+    loads = {
+        0: HostLoad(10.0, 64, 0.0, 0.0, 2.0, 0.009),
+        1: HostLoad(10.0, 64, 0.0, 0.0, 2.0, 0.125),
+        2: HostLoad(10.0, 64, 0.0, 0.0, 2.0, 0.5),
+    }
+    (caveat,) = of_host(loads, 0)
+    assert caveat == Caveat.of(CaveatKind.CPU_QUOTA, waves=2, named="2, 3", cut_short=0.5, quota=2.0, cores=64)
+
+
 def test_other_runs_are_told_of():
     assert list(of_host({}, 2)) == [Caveat.of(CaveatKind.ANOTHER_RUN, runs=2)]
 

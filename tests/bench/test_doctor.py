@@ -39,6 +39,7 @@ def _machine(tmp_path: Path, torch: Done | None = None, **given: object) -> Mach
         "find_nsys": _no_nsys,
         "which": lambda name: f"/usr/bin/{name}",
         "version": lambda name: "1.0",
+        "proc": tmp_path / "proc",
         "sys": tmp_path / "sys",
         "home": tmp_path,
     }

@@ -47,10 +47,13 @@ def test_global_defaults_flipped_outside_do_not_reach_the_case() -> None:
         NVIDIA_TF32_OVERRIDE="1",
         TORCH_ALLOW_TF32_CUBLAS_OVERRIDE="1",
         CUBLAS_WORKSPACE_CONFIG=":16:8",
+        PYTORCH_TUNABLEOP_ENABLED="1",
+        TORCHINDUCTOR_MAX_AUTOTUNE="1",
     )
     assert flags["onednn"] == "on"
     assert flags["cudnn"] == "on"
     assert flags["NVIDIA_TF32_OVERRIDE"] == flags["CUBLAS_WORKSPACE_CONFIG"] == "unset"
+    assert flags["PYTORCH_TUNABLEOP_ENABLED"] == flags["TORCHINDUCTOR_MAX_AUTOTUNE"] == "unset"
     assert flags["cudnn.deterministic"] == "off"
     assert flags["cuda.matmul.allow_fp16_reduced_precision_reduction"] == "on"
     assert flags["cudnn_benchmark"] == "off"

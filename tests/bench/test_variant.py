@@ -34,6 +34,25 @@ def test_an_axis_of_the_users_own_follows_the_known_ones() -> None:
     assert variant["width"] == 256
 
 
+@pytest.mark.parametrize("value", [0.5, None, (1, 2), 1j])
+def test_a_value_that_an_id_cannot_say_is_refused_in_a_sentence(value) -> None:
+    with pytest.raises(UsageError, match=r"axis dropout has the value .*; give text, a whole number or True and False"):
+        expand(dropout=[value])
+
+
+@pytest.mark.parametrize("value", [[64, 128], {"a": 1}, object(), b"x"])
+def test_a_parameter_that_cannot_travel_is_refused_in_a_sentence(value) -> None:
+    with pytest.raises(UsageError, match=r"workload 'sums' has the parameter sizes=.*no other process can be given"):
+        Workload.of("sums", expand, sizes=value)
+
+
+def test_the_short_form_takes_what_the_long_one_does() -> None:
+    made = Workload.of("sums", expand, prepare=pytest.fixture, items="numbers", measures="latency", length=5)
+    place = "bench.records.variant:expand"
+    assert made == Workload("sums", place, made.prepare, (("length", 5),), "numbers", "latency")
+    assert made.prepare == f"{pytest.fixture.__module__}:fixture"
+
+
 def test_an_axis_that_nobody_set_or_knows_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         Variant.of()["width"]
