@@ -70,9 +70,12 @@ def clock_costs(clock: Clock, calls: int = _CALLS) -> tuple[float, float | None]
 def _empty_step(worker: Worker, device: str, plan: Plan) -> EmptyStep:
     case = Case(_IDLE, Variant.of(device=device))
     worker.ask(Build(case, None, None, None, plan.seed), Built, plan.build_limit_s)
-    sealed = worker.ask(Block(steps=1, samples=200, drop_steps=20, drop_s=0.0), Sealed, plan.block_limit_s)
-    device_s = [seconds for _, _, seconds in sealed.samples if seconds is not None]
-    return EmptyStep(device, median(host_s for _, host_s, _ in sealed.samples), median(device_s) if device_s else None)
+    # Two steps a sample: single ones are timed without events.
+    block = Block(steps=2, samples=200, drop_steps=20, drop_s=0.0)
+    sealed = worker.ask(block, Sealed, plan.block_limit_s)
+    device_s = [seconds / block.steps for _, _, seconds in sealed.samples if seconds is not None]
+    host_s = [seconds / block.steps for _, seconds, _ in sealed.samples]
+    return EmptyStep(device, median(host_s), median(device_s) if device_s else None)
 
 
 def _switch_costs(worker: Worker, clock: Clock) -> tuple[float, float]:

@@ -25,10 +25,15 @@ def _latency_legend(group: Group, plan: Plan) -> str:
         return ""
     return (
         f" Steps are timed singly, {plan.latency_steps} or more in a row, each waited for, so with weights and images "
-        "in the caches as far as they fit; who asks now and then waits longer. Beneath p90 and p99 stands "
-        f"what they are at most, with {percent(plan.confidence)} confidence whatever the distribution; a dash says how "
-        "many samples it takes, as far as slow ones come together."
+        f"in the caches as far as they fit; who asks now and then waits longer.{_lies_ready(group)} Beneath p90 and "
+        f"p99 stands what they are at most, with {percent(plan.confidence)} confidence whatever the distribution; a "
+        "dash says how many samples it takes, as far as slow ones come together."
     )
+
+
+def _lies_ready(group: Group) -> str:
+    ready = " The image lies on the GPU before, and the scores stay there: no time is in it for either way."
+    return ready if group.device.startswith("cuda") else ""
 
 
 def _right_legend(group: Group) -> str:

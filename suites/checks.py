@@ -25,6 +25,8 @@ from suites.turns import Turns
 
 _TURNS, _FEWEST_TURNS = 3, 2
 _LAST_STEPS = 2
+#: From the scale of a new scaler, 2^16, to 1.
+_MOST_HALVINGS = 17
 
 
 def score_checks(
@@ -77,7 +79,9 @@ def loss_checks(
 
     The weights are put back to the reference's start, in place, so that what was compiled or captured stays valid;
     after the checks the step goes on from where they ended. A ``scaler`` is put back to at most what a new one has: in
-    thousands of timed steps its scale may have grown beyond what the gradients of the start can be multiplied by.
+    thousands of timed steps its scale may have grown beyond what the gradients of the start can be multiplied by. Where
+    a step is skipped all the same, as the first of a new scaler may be, the steps are taken again: the reference has
+    skipped none.
     """
     first_scale = math.inf if scaler is None else scaler.get_scale()
 
@@ -87,11 +91,15 @@ def loss_checks(
         curve = find(batch)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            begin_again(model, optimizer, curve)
             if scaler is not None and scaler.get_scale() > first_scale:
                 scaler.update(first_scale)  # in place, as all here
-            turns.restart()
-            losses = [float(run().detach()) for _ in range(curve.losses.shape[1])]
+            for _ in range(_MOST_HALVINGS):
+                scale = 0.0 if scaler is None else scaler.get_scale()
+                begin_again(model, optimizer, curve)
+                turns.restart()
+                losses = [float(run().detach()) for _ in range(curve.losses.shape[1])]
+                if scaler is None or scaler.get_scale() >= scale:
+                    break
         yield from compare_losses(losses, distance(model, curve.start), curve)
 
     return checks

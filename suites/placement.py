@@ -5,7 +5,7 @@ precision   weights  products           on
 ==========  =======  =================  ==============================================================
 fp32        float32  float32, 24 bits   everywhere
 tf32        float32  float32, 11 bits   NVIDIA GPUs from compute capability 8.0
-amp_bf16    float32  bfloat16           CPUs; NVIDIA GPUs from compute capability 8.0
+amp_bf16    float32  bfloat16           NVIDIA GPUs from 8.0; CPUs whose bfloat16 arithmetic oneDNN can use
 amp_fp16    float32  float16            NVIDIA GPUs; CPUs whose float16 arithmetic oneDNN can use
 bf16        bf16     bfloat16           as amp_bf16
 fp16        fp16     float16            as amp_fp16, inference only
@@ -47,10 +47,11 @@ class Ability:
 
     @classmethod
     def of(cls, device: str) -> Ability:
-        """What this machine's device can do; the CPU's bfloat16 is oneDNN's, which falls back to float32 units."""
+        """What this machine's device can do; of a CPU, what oneDNN can: PyTorch's own loops are far slower."""
         if not device.startswith("cuda"):
-            half = bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())  # noqa: SLF001 - no public name for it
-            return cls("this CPU", tf32=False, bfloat16=True, float16=half)
+            onednn = torch.ops.mkldnn  # there are no public names for these
+            brain, half = onednn._is_mkldnn_bf16_supported(), onednn._is_mkldnn_fp16_supported()  # noqa: SLF001
+            return cls("this CPU", tf32=False, bfloat16=bool(brain), float16=bool(half))
         major, minor = torch.cuda.get_device_capability(device)
         modern = (major, minor) >= _AMPERE
         name = f"{torch.cuda.get_device_name(device)} (compute capability {major}.{minor})"

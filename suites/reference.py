@@ -17,12 +17,14 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from operator import attrgetter
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -223,9 +225,14 @@ def _strict_float32() -> Iterator[None]:
 
 
 def _key(subject: Subject, model: nn.Module, batch: int | None = None) -> dict[str, object]:
-    """All that decides a reference, the code of a user's own model apart."""
+    """All that decides a reference, the code of a user's own model apart.
+
+    Of that there is the file, since each checkout has its own: two that are measured at the same time must not be held
+    against each other's.
+    """
     return {
         "model": subject.model or "resnet18",
+        **({} if subject.model is None else {"file": _source_file(subject.model)}),
         "weights": _digest(model),
         "classes": subject.classes,
         **data_key(subject.data, subject.shape),
@@ -235,6 +242,12 @@ def _key(subject: Subject, model: nn.Module, batch: int | None = None) -> dict[s
         "torch": version("torch"),
         "torchvision": version("torchvision"),
     }
+
+
+def _source_file(factory: str) -> str:
+    """Of the module that a factory was imported from."""
+    module = sys.modules.get(factory.partition(":")[0])
+    return str(Path(getattr(module, "__file__", None) or "").resolve())
 
 
 def _digest(model: nn.Module) -> str:

@@ -98,7 +98,8 @@ def inference_step(
     """
     placement = Placement.of(as_placed(variant))
     batches = _resident(placement, data.held_out, _batch(variant))
-    model = placement.place_model(model).eval()
+    outside = variant["backend"] in OUTSIDE_TORCH  # it has its own copy of the weights: PyTorch's need no GPU's memory
+    model = (model if outside else placement.place_model(model)).eval()
     ready = find_backend(str(variant["backend"]), backends)(model, Brief(variant, False, batches[0].images, data.train))
     forward, arithmetic = ready.forward, placement.arithmetic
 

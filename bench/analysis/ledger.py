@@ -115,7 +115,7 @@ def _doubts_of(log: PowerLog, board: Board, blocks: Sequence[Block]) -> Iterator
     heat = [found.temperature_c for _, found in seen if found.temperature_c is not None]
     if heat and max(heat) - min(heat) >= _DRIFT_C:
         yield Caveat.of(CaveatKind.TEMPERATURE_DRIFT, gpu=board.uuid, low_c=min(heat), high_c=max(heat))
-    if board.slices:
+    if board.slices or board.mig:  # a process may see a slice without having named it
         yield Caveat.of(CaveatKind.WHOLE_GPU, gpu=board.uuid)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class EmptyStep(NamedTuple):
-    """One sample of one step that does nothing: what the stopwatch itself takes, and adds to every sample."""
+    """A step that does nothing, of samples of two: what the stopwatch itself takes."""
 
     device: str
     host_s: float

@@ -59,8 +59,9 @@ def capture(
     work = new_work(itertools.repeat(Split(images, labels)))
     _warm_up(model, work, cuda)
     graph = cuda.CUDAGraph()
-    with cuda.graph(graph):
-        result = work.run()
+    # Threads of loaders may call CUDA meanwhile, and are none of the capture.
+    with cuda.graph(graph, capture_error_mode="thread_local"):
+        result = work.run().detach()  # a loss would keep the autograd graph, and its stream, alive
     return Captured(
         _replay(graph, turns, Split(images, labels), result, work.settle, training=training),
         partial(_plain, model, work),

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench import Proof, UnavailableError
+from bench import Proof, UnavailableError, Variant
 from suites.backends.onnx_export import Forward, exported, float32_arithmetic
 from suites.backends.quantised import quantised
 from suites.backends.ready import Brief, Ready
@@ -31,7 +31,7 @@ _LAYERS = ("Convolution", "Deconvolution", "FullyConnected", "MatMul", "Attentio
 def ready(model: nn.Module, brief: Brief) -> Ready:
     """The model compiled for the CPU, for one stream of batches."""
     refuse_unfit(brief, precisions=tuple(_HINTS), kind="cpu")
-    return ready_under(new_settings(str(brief.variant["precision"]), torch.get_num_threads()), model, brief)
+    return ready_under(new_settings(brief.variant, torch.get_num_threads()), model, brief)
 
 
 def ready_under(settings: Mapping[str, object], model: nn.Module, brief: Brief) -> Ready:
@@ -62,12 +62,12 @@ def ready_under(settings: Mapping[str, object], model: nn.Module, brief: Brief) 
     return Ready(_forward(runtime, compiled), proofs, own_layout=True)
 
 
-def new_settings(precision: str, threads: int) -> Mapping[str, object]:
-    """What OpenVINO is told; cores are counted as PyTorch counts them, hyper-threads included."""
+def new_settings(variant: Variant, threads: int) -> Mapping[str, object]:
+    """What OpenVINO is told. By default there is a thread for each core; more, where asked for, share cores."""
     return {
-        "INFERENCE_PRECISION_HINT": _HINTS[precision],
+        "INFERENCE_PRECISION_HINT": _HINTS[str(variant["precision"])],
         "INFERENCE_NUM_THREADS": threads,
-        "ENABLE_HYPER_THREADING": True,
+        "ENABLE_HYPER_THREADING": variant.threads > 0,
         "NUM_STREAMS": 1,
         "PERFORMANCE_HINT": "LATENCY",
     }

@@ -41,7 +41,9 @@ class _Worker:
             case Build():
                 return Built(0.0, 0.0, 0.0, 1, [], [], True)
             case Block():
-                return Sealed([(0.0, 2e-6, 1e-6)] * (request.samples - 1) + [(0.0, 1.0, 1.0)])
+                assert request.steps > 1  # single steps are timed without events
+                host_s, device_s = 2e-6 * request.steps, 1e-6 * request.steps
+                return Sealed([(0.0, host_s, device_s)] * (request.samples - 1) + [(0.0, 1.0, 1.0)])
             case Prepare():
                 return Prepared()
             case Finish():

@@ -315,3 +315,28 @@ def test_a_loss_scale_that_grew_while_timing_does_not_meet_the_start_of_training
     scaler.update(scale_now)
     list(checks(True))
     assert scales == [expected, expected]
+
+
+def test_steps_that_a_scaler_skipped_are_taken_again_with_the_scale_it_came_down_to():
+    """As the first steps of a new scaler often are; the reference has none, and a right row would look wrong."""
+    model, scaler = torch.nn.Linear(2, 1), torch.amp.GradScaler("cpu", init_scale=16.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    twice = torch.ones(1, 2, dtype=torch.float64)
+    curve = Curve({name: tensor.clone() for name, tensor in model.state_dict().items()}, twice, twice)
+    scales: list[float] = []
+
+    def run() -> torch.Tensor:
+        scales.append(scale := scaler.get_scale())
+        loss = model(torch.ones(1, 2)).sum() * (math.inf if scale > 4 else 1.0)
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        return loss
+
+    found = {
+        check.kind: check
+        for check in loss_checks(run, Turns([None]), model, optimizer, 1, lambda _: curve, scaler)(True)
+    }
+    assert scales == [16.0, 8.0, 4.0, 4.0]
+    assert found[CheckKind.UPDATE].value > 0

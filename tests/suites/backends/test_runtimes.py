@@ -250,7 +250,7 @@ def test_bfloat16_that_stays_float32_is_not_honoured(digits, classifier):
     need_bfloat16()
     variant = Variant.of(backend="openvino", precision="bf16")
     need(variant)
-    float32 = openvino.new_settings("fp32", torch.get_num_threads())
+    float32 = openvino.new_settings(Variant.of(), torch.get_num_threads())
     stays = openvino.ready_under(float32, classifier, brief_of(variant, digits))
     assert _dishonoured(stays.proofs(())) == {"products": "float32"}
 
@@ -261,7 +261,9 @@ def test_int8_that_openvino_is_given_unquantised_is_not_honoured(digits):
     runtime = pytest.importorskip("openvino")
     core = runtime.Core()
     model = exported(Tiny(), brief_of(variant, digits).images, "openvino")
-    compiled = core.compile_model(core.read_model(model), "CPU", openvino.new_settings("int8", 1))
+    compiled = core.compile_model(
+        core.read_model(model), "CPU", openvino.new_settings(Variant.of(precision="int8", threads=1), 1)
+    )
     assert openvino.product_types(compiled) == ("float32",)
 
 
