@@ -18,6 +18,7 @@ The file is held locked while it is written, so that nobody resumes a run that i
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -41,6 +42,8 @@ _MAX_LINE_BYTES = 128 * 2**20
 #: After these an entry is on the disk, not only with the system.
 _MILESTONES = (Opened, Resumed, WaveDone, LookDone, GroupEnded)
 _SYNC_EVERY_S = 5.0
+#: How file systems without locks answer: of some clusters, and of NFS without its lock server.
+_NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 _decoder = msgspec.json.Decoder(Entry)
 
@@ -54,6 +57,7 @@ class Reading:
     bytes_read: int
     crc: int
     damage: str | None  # what is wrong with the rest, None where there is no rest
+    size: int  # of the file, with that rest
 
 
 class Journal:
@@ -77,7 +81,7 @@ class Journal:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o666)
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(handle)
         except OSError as error:
             raise _unwritable(path, error) from error
         return cls(path, handle, 0, clock)
@@ -94,14 +98,20 @@ class Journal:
         except OSError as error:
             raise _unwritable(read.path, error) from error
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(handle, read.bytes_read)
+            _lock(handle)
+            whole = os.fstat(handle).st_size == read.size
+            if whole:
+                os.ftruncate(handle, read.bytes_read)
         except BlockingIOError as error:
             os.close(handle)
             raise StorageError(_still_written(read.path)) from error
         except OSError as error:
             os.close(handle)
             raise _unwritable(read.path, error) from error
+        if not whole:
+            os.close(handle)
+            msg = f"{read.path}: another process went on with it meanwhile; resume it once more"
+            raise StorageError(msg)
         return cls(read.path, handle, read.crc, clock)
 
     def append(self, entry: Entry) -> None:
@@ -194,6 +204,19 @@ def is_being_written(folder: Path) -> bool:
     return is_held(folder / FILE_NAME)
 
 
+def _lock(handle: int) -> None:
+    """Held until the file is closed. Where a file system has no locks, nobody is kept out.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+
+
 def _believed(path: Path, data: bytes) -> Reading:
     entries: list[Entry] = []
     position, crc, damage = 0, 0, None
@@ -209,7 +232,7 @@ def _believed(path: Path, data: bytes) -> Reading:
             break
         entries.append(entry)
         position = end
-    return Reading(path, tuple(entries), position, crc, damage)
+    return Reading(path, tuple(entries), position, crc, damage, len(data))
 
 
 def _lines(data: bytes) -> Iterator[tuple[bytes, int]]:

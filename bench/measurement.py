@@ -15,6 +15,7 @@ fails, or that this machine cannot run, costs its own figures only.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import time
@@ -210,8 +211,7 @@ class GroupMeasurement:
         """Do some work for a case; whatever goes wrong is noted on that case alone."""
         if not dossier.active:
             return
-        deadline_s = self._surroundings.deadline_s
-        if deadline_s is not None and self._surroundings.clock.now() >= deadline_s:
+        if self._left_s() <= 0:
             raise OutOfTimeError
         try:
             work(dossier, worker, wave, *where)
@@ -221,9 +221,21 @@ class GroupMeasurement:
         except StorageError:
             raise  # no fault of the case
         except (BenchError, OSError) as error:
+            if self._left_s() <= 0:  # it was not given the time it may take
+                worker.kill()
+                raise OutOfTimeError from error
             failure = Failure(phase, str(error), getattr(error, "detail", ""), wave)
             self._tell(Failed(dossier.index, failure))
             worker.kill()
+
+    def _left_s(self) -> float:
+        """Seconds until the run must have ended."""
+        deadline_s = self._surroundings.deadline_s
+        return math.inf if deadline_s is None else deadline_s - self._surroundings.clock.now()
+
+    def _limit_s(self, limit_s: float) -> float:
+        """How long a worker may take for what has this limit: no longer than there is time."""
+        return min(limit_s, max(0.1, self._left_s()))
 
     def _enrol(self, dossier: Dossier, worker: Worker, wave: int) -> None:
         """Build, take the first step, warm up; then wait, frozen."""
@@ -236,7 +248,7 @@ class GroupMeasurement:
             plan.seed,
             within=[self._surroundings.run, group_name(dossier.case), str(dossier.case)],
         )
-        built = worker.ask(request, Built, plan.build_limit_s)
+        built = worker.ask(request, Built, self._limit_s(plan.build_limit_s))
         worker.freeze()
         start_s = built.start_s + self._surroundings.clock.shift_s
         self._meter.set_up(dossier.case.name, wave, start_s, start_s + built.build_s + built.first_step_s)
@@ -273,7 +285,7 @@ class GroupMeasurement:
 
     def _thawed(self, worker: Worker, block: Block) -> Sealed:
         worker.thaw()
-        sealed = worker.ask(block, Sealed, self._plan.block_limit_s)
+        sealed = worker.ask(block, Sealed, self._limit_s(self._plan.block_limit_s))
         worker.freeze()
         return sealed
 
@@ -345,7 +357,7 @@ class GroupMeasurement:
             return
         worker.thaw()
         try:
-            inspected = worker.ask(request, Inspected, self._plan.block_limit_s)
+            inspected = worker.ask(request, Inspected, self._limit_s(self._plan.block_limit_s))
         except (BenchError, OSError) as error:
             self._doubt(dossier, wave, [Caveat.of(CaveatKind.NOT_INSPECTED, reason=str(error))])
             self._lost_in[dossier.index] = wave
@@ -362,7 +374,8 @@ class GroupMeasurement:
         if self._lost_in.get(dossier.index) == wave:
             return
         worker.thaw()
-        examined = worker.ask(Examine(thorough=not dossier.checks), Examined, self._plan.build_limit_s)
+        limit_s = self._limit_s(self._plan.build_limit_s)
+        examined = worker.ask(Examine(thorough=not dossier.checks), Examined, limit_s)
         worker.freeze()
         checks = [replace(check, wave=wave) for check in examined.checks]
         self._tell(Checked(wave, dossier.index, checks, examined.check_s, examined.proofs, examined.proof_s))

@@ -17,6 +17,7 @@ from bench.dossier import GroupBook
 from bench.entries import (
     Anchor,
     Closed,
+    Doubted,
     Entry,
     GroupEnded,
     GroupOpened,
@@ -26,6 +27,9 @@ from bench.entries import (
 )
 from bench.errors import BenchError, StorageError
 from bench.records import Case, Caveat, CaveatKind, Environment, Plan, Run, Sitting, Skip, Trial
+
+#: What a sitting that was broken off says of itself: no more true once another goes on.
+_BROKEN_OFF = frozenset({CaveatKind.INTERRUPTED, CaveatKind.OUT_OF_TIME})
 
 
 @dataclass
@@ -173,13 +177,15 @@ def _finished(entries: list[Entry]) -> list[Entry]:
 def _outlasts(entry: Entry, waves_done: int) -> bool:
     if isinstance(entry, Resumed | Closed):
         return True
+    if isinstance(entry, Doubted) and entry.caveat.kind in _BROKEN_OFF:
+        return False  # it goes on now
     return not isinstance(entry, Opened | GroupOpened | GroupEnded) and entry.wave < waves_done
 
 
 def _interrupted(trial: Trial, book: GroupBook) -> Trial:
     """The trial of a group that was broken off, marked unless it had ended or says so already."""
     ended = trial.case not in {dossier.case for dossier in book.staff}
-    if ended or {CaveatKind.INTERRUPTED, CaveatKind.OUT_OF_TIME} & {caveat.kind for caveat in trial.caveats}:
+    if ended or _BROKEN_OFF & {caveat.kind for caveat in trial.caveats}:
         return trial
     caveat = Caveat.of(CaveatKind.INTERRUPTED, waves=book.waves_done, planned=book.waves)
     return replace(trial, caveats=(*trial.caveats, caveat))

@@ -122,6 +122,31 @@ def test_nobody_goes_on_with_a_journal_that_is_being_written(tmp_path: Path) -> 
     assert not is_being_written(tmp_path)
 
 
+def test_a_journal_that_another_sitting_went_on_with_meanwhile_is_not_cut_back(tmp_path: Path) -> None:
+    """Between reading it and going on with it, preparing may take minutes."""
+    _written(tmp_path, ENTRIES[:4])
+    reading = read_journal(tmp_path)
+    other = Journal.go_on(reading)
+    other.append(ENTRIES[4])
+    other.close()
+    with pytest.raises(StorageError, match="another process went on with it"):
+        Journal.go_on(reading)
+    assert read_journal(tmp_path).entries == tuple(ENTRIES[:5])
+    assert not is_being_written(tmp_path)
+
+
+def test_a_file_system_without_locks_is_written_to_all_the_same(tmp_path: Path, monkeypatch) -> None:
+    def no_locks(handle: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("bench.journal.fcntl.flock", no_locks)
+    _written(tmp_path, ENTRIES[:2])
+    journal = Journal.go_on(read_journal(tmp_path))
+    journal.append(ENTRIES[2])
+    journal.close()
+    assert read_journal(tmp_path).entries == tuple(ENTRIES[:3])
+
+
 def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     _written(tmp_path)
     with pytest.raises(StorageError, match="cannot be written"):

@@ -14,6 +14,7 @@ from bench.dossier import GroupBook
 from bench.entries import (
     Anchor,
     Closed,
+    Doubted,
     Entry,
     GroupEnded,
     GroupOpened,
@@ -28,7 +29,7 @@ from bench.errors import StorageError
 from bench.instruments.clock import RunClock
 from bench.journal import Journal, read_journal
 from bench.measurement import GroupMeasurement
-from bench.records import CaveatKind, Environment, Run, Trial
+from bench.records import Caveat, CaveatKind, Environment, Run, Trial
 from bench.recovery import history
 from bench.surroundings import OutOfTimeError, Surroundings
 from bench.workers.crew import WorkerError
@@ -208,6 +209,32 @@ def test_a_time_limit_ends_a_group_and_what_was_measured_stands(tmp_path: Path) 
     assert CaveatKind.INTERRUPTED not in kinds
     resumed = history(_resumed(told, tmp_path)).run()
     assert not {CaveatKind.OUT_OF_TIME, CaveatKind.INTERRUPTED} & {c.kind for t in resumed.trials for c in t.caveats}
+
+
+def test_what_takes_longer_than_the_run_has_time_for_is_broken_off_and_no_fault_of_the_case(tmp_path: Path) -> None:
+    """A build may take ten minutes, and a scheduler kills what is not at its end by then."""
+    scene = Scene({**SCRIPTS, str(B): Script(build_s=400.0)})
+    told = [OPENED, GroupOpened(list(CASES), PLAN)]
+    clock = RunClock(clock=scene.clock, wall=scene.clock)
+    surroundings = Surroundings(clock=clock, deadline_s=scene.now_s + 20)
+    measurement = GroupMeasurement(
+        CASES, PLAN, tmp_path, hire=scene.hire, clock=scene.clock, surroundings=surroundings, record=told.append
+    )
+    with pytest.raises(OutOfTimeError):
+        measurement.run()
+    assert scene.now_s - 1000 == pytest.approx(20)
+    assert [trial.failure for trial in history(told).run().trials] == [None] * 4
+
+
+@pytest.mark.parametrize("kind", [CaveatKind.INTERRUPTED, CaveatKind.OUT_OF_TIME])
+def test_that_it_was_broken_off_is_forgotten_once_it_is_gone_on_with(whole: list[Entry], kind, tmp_path: Path) -> None:
+    """Even where it was said of a wave that was whole by then."""
+    (place,) = (n for n, entry in enumerate(whole) if isinstance(entry, WaveDone) and entry.wave == 1)
+    doubt = Doubted(1, 0, Caveat.of(kind, waves=2, planned=6))
+    cut = [*whole[: place + 1], doubt, GroupEnded(whole=False, power=None)]
+    assert kind in {caveat.kind for caveat in history(cut).run().trials[0].caveats}
+    resumed = history(_resumed(cut, tmp_path)).run()
+    assert kind not in {caveat.kind for trial in resumed.trials for caveat in trial.caveats}
 
 
 def test_a_skip_in_a_finished_wave_stays_one(tmp_path: Path) -> None:
