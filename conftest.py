@@ -1,5 +1,7 @@
 """Two kinds of pytest run start here: ``--benchmark-only`` measures the suites, anything else runs the tests.
 
+``--benchmark-disable`` takes one step of each case of the suites.
+
 What is named on the command line is never ignored.
 """
 
@@ -18,7 +20,8 @@ _ROOT = Path(__file__).parent
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """True for the folder whose turn it is not; None leaves the others to pytest."""
-    unwanted = _ROOT / ("tests" if config.getoption("benchmark_only") else "suites")
+    suites = config.getoption("benchmark_only") or config.getoption("benchmark_disable")
+    unwanted = _ROOT / ("tests" if suites else "suites")
     if collection_path != unwanted or _is_named(unwanted, config):
         return None
     return True

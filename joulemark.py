@@ -61,28 +61,34 @@ def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     a plugin registered here still adds its options, because pytest replays the hook for latecomers.
     """
     config: Any = pluginmanager.get_plugin("pytestconfig")
+    if importlib.util.find_spec("fcntl") is None:  # of Windows, say
+        why = "it needs a system with POSIX file locks, such as Linux; hide this line with -p no:joulemark"
+        pluginmanager.register(_Notice(why), "joulemark-notice")
+        return
     rival = stranger() or _rival(config)
     if rival is not None:
-        pluginmanager.register(_Notice(rival), "joulemark-notice")
+        pluginmanager.register(_Notice(_why_out(rival, config)), "joulemark-notice")
         return
     for name in PLUGINS:
         pluginmanager.import_plugin(name)
 
 
 class _Notice:
-    """All that pytest gets of Joulemark in a project with names like ours."""
+    """All that pytest gets of Joulemark in a project with names like ours, or on a system where it cannot run."""
 
-    def __init__(self, rival: Path) -> None:
-        self._rival = rival
+    def __init__(self, why: str) -> None:
+        self._why = why
 
-    def pytest_report_header(self, config: pytest.Config) -> str:
-        place = self._rival
-        if place.is_relative_to(config.rootpath):
-            place = place.relative_to(config.rootpath)
-        return (
-            f"joulemark: not loaded, since {place} bears a name of Joulemark's own; "
-            "rename it to benchmark here, or hide this line with -p no:joulemark"
-        )
+    def pytest_report_header(self) -> str:
+        return f"joulemark: not loaded, since {self._why}"
+
+
+def _why_out(rival: Path, config: Any) -> str:
+    rootdir = getattr(config, "rootpath", None)
+    place = rival.relative_to(rootdir) if rootdir is not None and rival.is_relative_to(rootdir) else rival
+    return (
+        f"{place} bears a name of Joulemark's own; rename it to benchmark here, or hide this line with -p no:joulemark"
+    )
 
 
 def _rival(config: pytest.Config) -> Path | None:
@@ -241,7 +247,8 @@ def run(argv: Sequence[str]) -> int:
     import pytest
 
     paths = list(takewhile(lambda argument: not argument.startswith("-"), argv))
-    options = ["-p", "joulemark", "--benchmark-only", "-o", "python_files=bench_*.py"]
+    only = [] if "--benchmark-disable" in argv else ["--benchmark-only"]  # pytest-benchmark takes one of them
+    options = ["-p", "joulemark", *only, "-o", "python_files=bench_*.py"]
     sys.path.append(os.getcwd())  # so that a model or workload beside the user can be named; last, to hide nothing
     return int(pytest.main([*options, *(paths or _installed_suites()), *argv[len(paths) :]]))
 

@@ -161,6 +161,10 @@ _REPEATED: Mapping[str, str] = {
     "backend": "NAME=module:function or NAME=file.py:function: a backend of your own; may be repeated",
 }
 _FULL = "measure all sensible combinations of settings; give it a larger --bench-budget"
+#: Options that say which cases a suite has: see :func:`bench.declare`.
+FOR_SUITES = ("axis", "full", "backend", "model", "data", "input", "classes")
+#: Options that name a file or a folder.
+_PLACES = ("out", "resume", "against", "prices")
 #: Options whose name on the command line is not that of the field.
 _FIELDS = {
     "budget": "budget_s",
@@ -191,20 +195,18 @@ def read_options(config: pytest.Config) -> Options:
     Raises:
         UsageError: an option has a value that cannot be meant; the message says which, and what to give.
     """
-    settings = _project_settings(config)
+    settings, home = _project_settings(config)
     values: dict[str, Any] = {}
     for name, option in _ALL.items():
-        given = config.getoption(f"bench_{name.replace('-', '_')}")
-        where = f"--bench-{name}"
-        if given is None and name in settings:
-            given, where = settings[name], f"[tool.joulemark] {name}"
+        given, where = _given(config, settings, home, name)
         if given is not None and option.many:
             each = given if isinstance(given, list) else [given]
             values[_FIELDS.get(name, name)] = tuple(_parsed(option, str(one), where) for one in each)
         elif given is not None:
             values[_FIELDS.get(name, name)] = _parsed(option, str(given), where)
-    for name in ("out", "resume", "against", "prices"):
+    for name in _PLACES:
         _check_root(config, f"--bench-{name}", values.get(name))
+    values.setdefault("out", config.invocation_params.dir / Options.out)
     plan_fields = {_FIELDS.get(name, name) for name in _PLAN_OPTIONS}
     plan_values = {name: value for name, value in values.items() if name in plan_fields}
     plan_values.update(plan_values.pop("tolerance", {}))
@@ -224,6 +226,18 @@ def read_options(config: pytest.Config) -> Options:
     )
 
 
+def _given(config: pytest.Config, settings: Mapping[str, Any], home: Path, name: str) -> tuple[Any, str]:
+    """What was given for an option, on the command line or else in the file, and where that was.
+
+    A place is meant from the folder it was written in, whichever a test goes to later.
+    """
+    given, where = config.getoption(f"bench_{name.replace('-', '_')}"), f"--bench-{name}"
+    folder = config.invocation_params.dir
+    if given is None and name in settings:
+        given, where, folder = settings[name], f"[tool.joulemark] {name}", home
+    return (given if given is None or name not in _PLACES else str(folder / str(given))), where
+
+
 def _plan(values: dict[str, Any], rest: dict[str, Any]) -> Plan:
     """The plan of these values, or of the run that is to be resumed, whose self-check is then repeated too."""
     if "resume" not in rest:
@@ -234,7 +248,11 @@ def _plan(values: dict[str, Any], rest: dict[str, Any]) -> Plan:
     plan, opened = planned(rest["resume"], values)
     rest["resumed_cases"] = tuple(opened.cases)
     copies = 0 if opened.self_check is None else opened.self_check.copies
-    rest["self_check"] = next((kind for kind, count in COPIES.items() if count == copies), None)
+    begun_with = next((kind for kind, count in COPIES.items() if count == copies), None)
+    if rest.setdefault("self_check", begun_with) != begun_with:
+        begun = "without a self-check" if begun_with is None else f"with --bench-self-check={begun_with}"
+        msg = f"--bench-resume {rest['resume']}: the run was begun {begun}; leave out --bench-self-check"
+        raise UsageError(msg)
     return plan
 
 
@@ -298,14 +316,17 @@ def _parsed(option: _Option, text: str, where: str) -> Any:
         raise UsageError(msg) from error
 
 
-def _project_settings(config: pytest.Config) -> Mapping[str, Any]:
-    """``[tool.joulemark]`` of pytest's root, or else of the folder pytest was started in or the nearest above it."""
+def _project_settings(config: pytest.Config) -> tuple[Mapping[str, Any], Path]:
+    """``[tool.joulemark]`` of pytest's root, or else of the folder pytest was started in or the nearest above it.
+
+    With the folder of that file, from which the places in it are meant.
+    """
     start = config.invocation_params.dir
     for folder in (config.rootpath, start, *start.parents):
         settings = _settings(folder / "pyproject.toml")
         if settings is not None:
-            return settings
-    return {}
+            return settings, folder
+    return {}, start
 
 
 def _settings(path: Path) -> Mapping[str, Any] | None:

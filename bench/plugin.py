@@ -8,8 +8,6 @@ reads its own trial and replays it into pytest-benchmark.
 from __future__ import annotations
 
 import difflib
-import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,18 +17,16 @@ from _pytest.skipping import evaluate_skip_marks  # no public way to ask whether
 
 import bench
 from bench import hooks
-from bench.analysis.settings import environment_differences
 from bench.bridge import Replay, mend_params
 from bench.declaring import OPTIONS, declared
 from bench.errors import BenchError, UnavailableError, UsageError
-from bench.forecast import forecast_s
 from bench.gating import Base, Gating
-from bench.option_values import COPIES
-from bench.options import Options, add_options, read_options
-from bench.records import Case, Plan, Run, Skip, Trial
-from bench.selection import Selection
+from bench.options import FOR_SUITES, Options, add_options, read_options
+from bench.outlook import outlook, resumed, rivals
+from bench.records import Case, Run, Skip, Trial
 from bench.session import Session
 from bench.signals import ended_by_signals, ended_with
+from bench.storage import shown_path
 
 SESSION = pytest.StashKey[Session]()
 _BASE = pytest.StashKey[Base]()
@@ -59,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     if not config.getoption("benchmark_only", False):
         return []
-    return [f"joulemark: bench from {Path(bench.__file__).parent}, results in {_options(config).out}"]
+    return [f"joulemark: bench from {Path(bench.__file__).parent}, results in {shown_path(_options(config).out)}"]
 
 
 @pytest.fixture
@@ -113,33 +109,43 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     """Before the first test: find the cases, check and prepare everything, say what will be done."""
-    with ended_by_signals():
-        _get_ready(session)
-        return (yield)
-
-
-def _get_ready(session: pytest.Session) -> None:
     config = session.config
     if (refusal := declared(config).refusal) is not None:
         raise pytest.UsageError(refusal)
     only_collect = getattr(config.option, "collectonly", False)
-    if _will_measure(config) or only_collect:
-        items = sorted(session.items, key=_place)
-        cases = [case for item in items if (case := _case_of(item)) is not None and not _is_skipped(item)]
-        measuring = _session(config)
+    broken = session.testsfailed and not config.option.continue_on_collection_errors  # pytest will run nothing
+    items = [item for item in session.items if "measure" in getattr(item, "fixturenames", ())]
+    if broken or not items or not (_will_measure(config) or only_collect):  # an ordinary session, which is let be
+        return (yield)
+    with ended_by_signals():
         try:
-            measuring.select(cases)
-            if any(measuring.selected):
-                _announce(config, measuring)
-            if any(measuring.selected) and not only_collect:
-                if measuring.options.against is not None:  # before the new run lies in the same folder
-                    config.stash[_BASE] = Base.at(measuring.options.against)
-                _say(config, ["preparing data and models; what takes long is kept for the next run"])
-                measuring.get_ready()
-                _check_base(config, measuring)
-                _say(config, [*_resumed(measuring), *_rivals(measuring.rivals)])
+            _get_ready(config, items, only_collect=only_collect)
         except BenchError as error:
             raise pytest.UsageError(str(error)) from error
+        return (yield)
+
+
+def _get_ready(config: pytest.Config, items: Sequence[pytest.Item], *, only_collect: bool) -> None:
+    """All that comes before the first measurement.
+
+    Raises:
+        BenchError: nothing can be measured so.
+    """
+    measuring = _session(config)
+    ordered = sorted(items, key=_place)
+    measuring.select([case for item in ordered if (case := _case_of(item)) is not None and not _is_skipped(item)])
+    if any(measuring.selected):
+        _say(config, outlook(measuring, declared(config).selections))
+    _refuse_unheard(config, measuring)
+    if only_collect:
+        return
+    if measuring.options.against is not None:  # before the new run lies in the same folder
+        config.stash[_BASE] = Base.at(measuring.options.against)
+    if any(measuring.selected):
+        _say(config, ["preparing data and models; what takes long is kept for the next run"])
+        measuring.get_ready()
+        _check_base(config, measuring)
+        _say(config, [*resumed(measuring), *rivals(measuring.rivals)])
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -181,7 +187,22 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.hook.pytest_joulemark_run_saved(
             run=run, path=measuring.path, config=session.config, prices=_options(session.config).prices
         )
-        _hold_against_base(session, run)
+    _hold_against_base(session, run)
+
+
+def _refuse_unheard(config: pytest.Config, measuring: Session) -> None:
+    """Options that only suites can follow which ask for them must not be passed over in silence.
+
+    Raises:
+        UsageError: one was given, and no suite has asked.
+    """
+    given = [name for name in FOR_SUITES if config.getoption(f"bench_{name}") not in (None, False)]
+    if given and any(measuring.selected) and not declared(config).selections:
+        msg = (
+            f"nothing that was selected follows --bench-{given[0]}; leave it out, or let the suite ask for its cases "
+            "with bench.declare"
+        )
+        raise UsageError(msg)
 
 
 def _check_base(config: pytest.Config, measuring: Session) -> None:
@@ -192,20 +213,26 @@ def _check_base(config: pytest.Config, measuring: Session) -> None:
     """
     base, told = config.stash.get(_BASE, None), measuring.resumed
     if base is not None and base.run is not None and told is not None and base.run.id == told.opened.id:
-        msg = f"--bench-against {base.place} is the run that is gone on with; name the one to hold it against"
+        msg = (
+            f"--bench-against {shown_path(base.place)} is the run that is gone on with; name the one to hold it against"
+        )
         raise UsageError(msg)
 
 
-def _hold_against_base(session: pytest.Session, run: Run) -> None:
-    """Compare the run with its base, if there is one, and let the session fail where a gate does."""
+def _hold_against_base(session: pytest.Session, run: Run | None) -> None:
+    """Compare the run with its base, if there is one, and let the session fail where a gate does.
+
+    A gate that had nothing to judge fails, and so it does where nothing was measured at all.
+    """
     config = session.config
-    base = config.stash.get(_BASE, None)
+    base, gates, passed = config.stash.get(_BASE, None), _options(config).fail_on, True
     if base is None or base.run is None:
         return
-    gates = _options(config).fail_on
-    config.stash[_GATING] = gating = Gating.of(base.run, run, gates)
-    config.hook.pytest_joulemark_compared(comparison=gating.comparison, gates=gates, config=config)
-    if not gating.passed and session.exitstatus == pytest.ExitCode.OK:
+    if run is not None:
+        config.stash[_GATING] = gating = Gating.of(base.run, run, gates)
+        config.hook.pytest_joulemark_compared(comparison=gating.comparison, gates=gates, config=config)
+        passed = gating.passed
+    if (not passed or (run is None and gates)) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -215,14 +242,20 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if measuring is not None and measuring.trouble is not None:
         terminalreporter.write_line(f"joulemark: {measuring.trouble}", red=True)
         terminalreporter.write_line(f"joulemark: the run was rescued to {measuring.path}", red=True)
-    if measuring is not None and measuring.unfinished and measuring.run is not None and measuring.path is not None:
-        advice = f"not all was measured; go on with --bench-resume={measuring.path.parent} and the same options"
+    if measuring is not None and measuring.resumable and measuring.run is not None and measuring.path is not None:
+        folder = shown_path(measuring.path.parent)
+        advice = f"not all was measured; go on with --bench-resume={folder} and the same options"
         terminalreporter.write_line(f"joulemark: {advice}", yellow=True)
     gating, base = config.stash.get(_GATING, None), config.stash.get(_BASE, None)
     if gating is not None:
         terminalreporter.write_line(f"joulemark: {gating.line}", red=not gating.passed)
     elif base is not None and base.run is None:
-        terminalreporter.write_line(f"joulemark: no run at {base.place} yet, so there was nothing to compare with")
+        place = shown_path(base.place)
+        terminalreporter.write_line(f"joulemark: no run at {place} yet, so there was nothing to compare with")
+    elif base is not None:
+        failed = ", so its gates have failed" if _options(config).fail_on else ""
+        line = f"nothing was measured to hold against {shown_path(base.place)}{failed}"
+        terminalreporter.write_line(f"joulemark: {line}", red=bool(failed))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -238,7 +271,7 @@ def _session(config: pytest.Config) -> Session:
     if SESSION not in config.stash:
         try:
             config.stash[SESSION] = Session(
-                _options(config), quiet=config.option.verbose < 0, command=config.invocation_params.args
+                _options(config), quiet=config.getoption("verbose", 0) < 0, command=config.invocation_params.args
             )
         except UsageError as error:
             raise pytest.UsageError(str(error)) from error
@@ -265,7 +298,11 @@ def _place(item: pytest.Item) -> int:
 
 
 def _is_skipped(item: pytest.Item) -> bool:
-    return evaluate_skip_marks(item) is not None
+    """Whether its marks skip it; one whose marks make no sense is left to pytest, which says so when it runs it."""
+    try:
+        return evaluate_skip_marks(item) is not None
+    except pytest.fail.Exception:
+        return True
 
 
 def _will_measure(config: pytest.Config) -> bool:
@@ -280,85 +317,10 @@ def _will_measure(config: pytest.Config) -> bool:
     return not getattr(option, "benchmark_disable", False) or bool(getattr(option, "benchmark_enable", False))
 
 
-def _announce(config: pytest.Config, measuring: Session) -> None:
-    """What will be measured, what was left out and why, and how long it may take."""
-    plan = measuring.options.plan
-    cases, groups = measuring.selected
-    what = (
-        f"{_counted(cases, 'case')} in {_counted(groups, 'group')}, "
-        f"{_counted(plan.waves, 'wave')} of {_rounds(plan)}, "
-        f"about {_budget(measuring.planned)} s a group (and set-up)"
-    )
-    minutes = max(1, math.ceil(forecast_s(measuring.planned) / 60))
-    _say(
-        config,
-        [
-            f"{what}; seed {plan.seed}",
-            *_left_out(declared(config).selections),
-            *_impossible(measuring.impossible),
-            *_self_check(measuring.options.self_check),
-            *_attached(measuring.profiler),
-            f"it may take about {_counted(minutes, 'minute')}: an estimate, from the plan and usual set-up times",
-        ],
-    )
-
-
-def _left_out(selections: Sequence[Selection]) -> Iterator[str]:
-    """A line for each reason, however many cases it holds for."""
-    reasons = Counter(reason for selection in selections for _, reason in selection.left_out)
-    yield from (f"left out {_counted(count, 'case')}: {reason}" for reason, count in reasons.items())
-    added = tuple(dict.fromkeys(str(case) for selection in selections for case in selection.added))
-    if added:
-        yield f"added {', '.join(added)}: what everything on that device is compared with"
-
-
-def _self_check(kind: str | None) -> Iterator[str]:
-    if kind is not None:
-        cost = "which takes as much more of the budget" if COPIES[kind] > 1 else "in the same budget"
-        yield f"self-check: each group's baseline is measured {_counted(COPIES[kind], 'more time')}, {cost}"
-
-
-def _attached(profiler: str | None) -> Iterator[str]:
-    if profiler is not None:
-        yield f"{profiler} is attached: it sees ranges, workers are spawned, and there will be no verdicts"
-
-
-def _resumed(measuring: Session) -> Iterator[str]:
-    told = measuring.resumed
-    if told is not None:
-        kept = _counted(told.kept_waves, "finished wave")
-        changes = len(environment_differences(told.environment, told.sittings[-1].environment))
-        machine = f"{_counted(changes, 'fact')} of the machine changed since" if changes else "the machine is the same"
-        yield f"going on with {told.opened.id}: {kept} kept, the rest is measured now; {machine}"
-
-
-def _rivals(number: int) -> Iterator[str]:
-    if number:
-        yield f"{_counted(number, 'other run')} of Joulemark on this machine now: figures of both will suffer"
-
-
-def _impossible(skips: Sequence[Skip]) -> Iterator[str]:
-    reasons = Counter((skip.reason, skip.fix) for skip in skips)
-    yield from (f"{_counted(count, 'case')} cannot run here: {why}; {fix}" for (why, fix), count in reasons.items())
-
-
-def _say(config: pytest.Config, sentences: Sequence[str]) -> None:
+def _say(config: pytest.Config, sentences: Iterable[str]) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None or config.option.verbose < 0:
+    if reporter is None or config.getoption("verbose", 0) < 0:
         return
     reporter.ensure_newline()
     for sentence in sentences:
         reporter.write_line(f"joulemark: {sentence}")
-
-
-def _budget(planned: Iterable[tuple[Sequence[Case], Plan]]) -> str:
-    budgets = sorted({round(plan.group_budget_s(len(group))) for group, plan in planned})
-    return f"{budgets[0]} to {budgets[-1]}" if len(budgets) > 1 else str(budgets[0])
-
-
-def _rounds(plan: Plan) -> str:
-    return _counted(plan.rounds, "round") if plan.rounds else "as many rounds as there is time for"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

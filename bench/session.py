@@ -47,6 +47,7 @@ class Session:
         self._keeper: Keeper | None = None
         self._presence: Presence | None = None
         self._out_of_time = False
+        self._declared = True  # whether all cases were known at collection
 
     @property
     def run(self) -> Run | None:
@@ -129,24 +130,32 @@ class Session:
         if self.options.self_check is not None and told is None:
             self_check = measure_overheads(COPIES[self.options.self_check], devices, self.options.plan)
         for group in self._groups.values():
-            members, plan = self._with_copies(group, self.options.plan)
-            together = len(members) > 1 and plan.start != "in_process"
-            lack = probe.why_not_together(group[0].variant.device) if together else None
-            if lack is not None:
-                self._results.update({case: Skip(case, *lack) for case in group})
-                continue
-            try:
-                prepare(group, self.options.plan)
-            except UnavailableError as error:
-                for case in group:
-                    self._results[case] = Skip(case, error.reason, error.fix)
+            self._prepare(group)
         self._keeper = self._begin(self_check) if told is None else self._go_on(told, reading)
+
+    def _prepare(self, group: list[Case]) -> None:
+        """Make what the cases of a group share, or set them aside where this machine cannot run them.
+
+        Raises:
+            UsageError, MeasurementError: as of :func:`bench.preparing.prepare`.
+        """
+        members, plan = self._with_copies(group, self.options.plan)
+        together = len(members) > 1 and plan.start != "in_process"
+        lack = probe.why_not_together(group[0].variant.device) if together else None
+        try:
+            if lack is None:
+                prepare(group, self.options.plan)
+        except UnavailableError as error:
+            lack = error.reason, error.fix
+        if lack is not None:
+            self._results.update({case: Skip(case, *lack) for case in group})
 
     def result(self, case: Case) -> Trial | Skip:
         """What is known of a case; one that was not known at collection is measured now, by itself.
 
         Raises:
             UsageError: others of its group have been measured, with which it would seem to have been interleaved.
+            MeasurementError: it could not be prepared.
         """
         if case not in self._results:
             if case not in (others := self._groups.get(case.group, ())):
@@ -154,7 +163,12 @@ class Session:
                     msg = f"{case.name} comes after its group was measured, and could only be compared across the gap; "
                     msg += 'name all cases of a group at collection: @pytest.mark.parametrize("case", CASES, ids=str)'
                     raise UsageError(msg)
-                self.select([case])
+                self._declared = False
+            self.select([case])
+            if self._keeper is None:
+                self.get_ready()
+            else:
+                self._prepare(self._groups[case.group])
             self.measure_group_of(case)
         return self._results[case]
 
@@ -220,6 +234,11 @@ class Session:
                 raise MeasurementError(msg)
 
     @property
+    def resumable(self) -> bool:
+        """Whether a later session can go on with what is unfinished: it has to find all cases at collection."""
+        return self.unfinished and self._declared
+
+    @property
     def unfinished(self) -> bool:
         """Whether something that was selected has not been measured, so that the run can be resumed."""
         if self._keeper is None:
@@ -255,7 +274,7 @@ class Session:
         started = datetime.datetime.now(datetime.UTC)
         opened = Opened(
             SCHEMA,
-            f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+            f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}",
             started.isoformat(timespec="seconds"),
             probe.environment(),
             self.options.plan,
@@ -269,8 +288,9 @@ class Session:
 
     def _go_on(self, told: History, reading: Reading) -> Keeper:
         """The keeper of a run that was broken off; what is whole in it has its results at once."""
+        passed_s = self._clock.now() - self._begin_s
         self._clock = RunClock.following(told.anchor.clock_s, told.anchor.wall_s)
-        self._begin_s = self._clock.now()
+        self._begin_s = self._clock.now() - passed_s  # preparing counts, as it does in a run's first sitting
         started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         keeper = Keeper.resume(reading, Resumed(started, probe.environment(), self._anchor(), list(self._skips())))
         for group in keeper.history.groups:

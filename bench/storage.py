@@ -93,6 +93,12 @@ def find(place: Path | str) -> Path | None:
     return max(runs, key=lambda run: (_DATED.match(run.parent.name) is not None, run.parent.name), default=None)
 
 
+def shown_path(path: Path) -> Path:
+    """The path as somebody in the working folder would write it: relative where it lies below that."""
+    here, absolute = Path.cwd(), path.absolute()
+    return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Put data at a path so that a reader sees the old file or the new one, never a part.
 
