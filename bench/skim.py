@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
@@ -87,6 +87,12 @@ class Glance:
     honoured: bool
     right: bool  # no check of its results failed
     profiled: bool = False  # a profiler was attached
+    judged: bool = True  # the baseline it is compared with may be relied on, and so may it
+
+    @property
+    def sound(self) -> bool:
+        """Whether its own figures may be relied on."""
+        return self.honoured and self.right and not self.failed and not self.profiled
 
 
 @dataclass(frozen=True)
@@ -179,6 +185,10 @@ def _glanced(path: Path, run: _Run, known: _Cases) -> Skimmed:
         )
         for number, trial in enumerate(run.trials)
         if not cases[number].case.copy  # a copy is there to check the instrument
+    )
+    sound = {glance.case.group: glance.sound for glance in glances if glance.is_baseline}
+    glances = tuple(
+        glance if sound.get(glance.case.group, True) else replace(glance, judged=False) for glance in glances
     )
     return Skimmed(path, run.id, run.started, run.environment, run.plan, glances)
 

@@ -21,7 +21,7 @@ def break_even_said(title: str, group: Group, winner: Row | None) -> str | None:
     return (
         f"{_capital(title)}: {_name(winner.trial)} takes {extra} more to set up than {_name(group.rows[0].trial)} with "
         f"cold caches, which has paid after {rounded(cold.items)} {one_line(group.workload.items)} "
-        f"({_range(cold)}){later}."
+        f"({_range(cold)} by the interval of the speed-up; set-up was timed once){later}."
     )
 
 

@@ -81,7 +81,7 @@ def compose(run: Run, prices: PriceBook | None = None, between: tuple[str, str] 
     sections = tuple(
         Section(
             group,
-            headline(title, group, run.plan.confidence),
+            headline(title, group),
             group_table(group, title, run.plan),
             time=time_tables(group, title, run, between),
             confidence=run.plan.confidence,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.analysis import Comparison, Estimate
@@ -47,7 +47,7 @@ def bounds(figure: Estimate | Comparison | None) -> Bounds | None:
 
 
 def column_scale(column: Sequence[Bounds | None], unit: str) -> Scale:
-    """The scale for a column whose first known value sets the unit.
+    """The scale for a column whose first known value, if it is not zero, sets the unit.
 
     The smallest value gets three significant digits, or four where an interval would be rounded away otherwise.
     A rate or a ratio keeps its unit.
@@ -55,9 +55,10 @@ def column_scale(column: Sequence[Bounds | None], unit: str) -> Scale:
     known = [bound for bound in column if bound is not None]
     if not known:
         return Scale(unit, 1.0, 0)
-    shown = unit if unit == "1" or unit.endswith("/s") else scale(known[0].value, unit)[1]
+    first = next((bound.value for bound in known if bound.value), 0.0)
+    shown = unit if unit == "1" or unit.endswith("/s") else scale(first, unit)[1]
     factor = 1.0 if shown == unit else unscale(1.0, shown, unit)
-    smallest = min(abs(bound.value) for bound in known) / factor
+    smallest = min((abs(bound.value) for bound in known if bound.value), default=0.0) / factor
     decimals = _decimals(smallest, 3)
     fine = any(_half_width(bound) / factor < 10.0**-decimals for bound in known)
     return Scale(shown, factor, _decimals(smallest, 4) if fine else decimals)
@@ -70,8 +71,25 @@ def ratio_scale(column: Sequence[Bounds | None]) -> Scale:
 
 
 def percent(fraction: float) -> str:
-    """``0.0123`` -> ``"1.2 %"``, ``0.01`` -> ``"1 %"``; the space is one at which no line is broken."""
-    return f"{fraction * 100:.2g}\u00a0%" if abs(fraction) < 0.1 else f"{fraction * 100:.0f}\u00a0%"
+    """``0.0123`` -> ``"1.2 %"``, ``0.01`` -> ``"1 %"``; the space is one at which no line is broken.
+
+    From a tenth on in whole percent, but for what is an exact tenth of one, as somebody wrote it: ``"99.5 %"``.
+    """
+    hundredfold = fraction * 100
+    if abs(fraction) < 0.1:
+        return f"{hundredfold:.2g}\u00a0%"
+    exact = math.isclose(hundredfold, round(hundredfold, 1), rel_tol=1e-9)
+    return f"{hundredfold:.1f}\u00a0%".replace(".0\u00a0", "\u00a0") if exact else f"{hundredfold:.0f}\u00a0%"
+
+
+def told_apart(first: float, second: float, write: Callable[[float], str] = percent) -> tuple[str, str]:
+    """Two fractions of which one is beyond the other, in as many digits as it takes to see that."""
+    shown = write(first), write(second)
+    digits = 3
+    while shown[0] == shown[1] and first != second and digits < 8:
+        shown = f"{first * 100:.{digits}g}\u00a0%", f"{second * 100:.{digits}g}\u00a0%"
+        digits += 1
+    return shown
 
 
 def rounded(count: float) -> str:

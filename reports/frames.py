@@ -19,11 +19,11 @@ from reports.wording import ENERGY_VERDICTS, of_strike
 #: The columns of :func:`frame`, in order. ``interval`` says what ``low`` and ``high`` are: the bounds of a
 #: confidence interval, the smallest and largest value of all waves, or (of p90 and p99) a bound from above alone.
 #: ``systematic_low`` and ``systematic_high`` say where the truth may lie if a sensor's gain is off. ``origin`` is
-#: "measured" or "estimated".
+#: "measured" or "estimated". ``assumptions`` are those that money rests on, apart from what was measured.
 COLUMNS = (
     "run", "started", "workload", "device", "case", "baseline", "metric", "value", "low", "high", "interval",
     "confidence", "systematic_low", "systematic_high", "unit", "n", "origin", "components", "verdict", "status",
-    "reason", "caveats",
+    "reason", "caveats", "assumptions",
 )  # fmt: skip
 _NUMBERS = ("value", "low", "high", "confidence", "systematic_low", "systematic_high", "n")
 #: A cell that begins with one of these is a formula to a spreadsheet.
@@ -73,7 +73,7 @@ def _of_case(group: Group, row: Row) -> _Values:
         "device": group.device,
         "case": row.trial.case.variant.id,
         "baseline": group.baseline.variant.id,
-        "verdict": row.verdict.value if row.verdict is not None else None,
+        "verdict": None,  # a speed-up and a saving have one, each its own
         "status": _status(stands),
         "reason": _reason(row, stands),
         "caveats": " ".join(dict.fromkeys(caveat.kind.value for caveat in row.caveats)),
@@ -85,7 +85,7 @@ def _of_row(group: Group, row: Row) -> Iterator[_Values]:
     rate = f"{group.workload.items}/s"
     yield {**case, **_metric("time per step", "s", row.time_per_step)}
     yield {**case, **_metric("throughput", rate, row.throughput)}
-    yield {**case, **_speedup(row.comparison)}
+    yield {**case, **_speedup(row.comparison), "verdict": None if row.verdict is None else row.verdict.value}
     yield {**case, **_metric("set-up cold", "s", row.set_up_cold)}
     yield {**case, **_metric("set-up warm", "s", row.set_up_warm)}
     items = group.workload.items
@@ -111,7 +111,7 @@ def _energies(row: Row) -> Iterator[_Values]:
     yield _metric("energy per step, net of idle", "J", None if total is None else total.net)
     yield _metric("mean power", "W", None if total is None else total.power)
     yield {"metric": "idle power", "unit": "W", "value": None if total is None else total.idle_w, **_origin(total)}
-    yield {"metric": "peak power", "unit": "W", "value": _peak(energy), **_origin(total)}
+    yield {"metric": "peak power of one component", "unit": "W", **_peak(energy)}
     yield _metric("energy-delay product", "J·s", None if energy is None else energy.energy_delay)
     yield _metric("set-up energy cold", "J", None if energy is None else energy.set_up_cold)
     yield _metric("set-up energy warm", "J", None if energy is None else energy.set_up_warm)
@@ -121,8 +121,10 @@ def _energies(row: Row) -> Iterator[_Values]:
 def _break_even(name: str, items: str, found: BreakEven | None, comparison: Comparison | None) -> _Values:
     if found is None or comparison is None:
         return {"metric": name, "unit": items}
+    # Not of set-up, which was timed once: the interval of the speed-up alone, with no confidence of its own.
     n = len(comparison.evidence)
-    return _metric(name, items, Estimate(name, found.items, found.low, found.high, comparison.confidence, items, n))
+    values = _metric(name, items, Estimate(name, found.items, found.low, found.high, None, items, n))
+    return {**values, "interval": "of the speed-up alone" if found.high is not None or found.low else None}
 
 
 def _tail(name: str, row: Row) -> _Values:
@@ -135,10 +137,11 @@ def _tail(name: str, row: Row) -> _Values:
     return {"metric": name, "unit": "s", "n": tail.n, **figures}
 
 
-def _peak(energy: TrialEnergy | None) -> float | None:
-    """The highest power of any one component: peaks of several do not fall together."""
-    peaks = [] if energy is None else [part.peak_w for part in energy.components if part.peak_w is not None]
-    return max(peaks, default=None)
+def _peak(energy: TrialEnergy | None) -> _Values:
+    """The highest power of any one component, and of which: peaks of several do not fall together."""
+    parts = [] if energy is None else [part for part in energy.components if part.peak_w is not None]
+    highest = max(parts, key=lambda part: part.peak_w or 0.0, default=None)
+    return {} if highest is None else {**_origin(highest), "value": highest.peak_w}
 
 
 def _origin(total: ComponentEnergy | None) -> _Values:
@@ -196,7 +199,7 @@ def _speedup(comparison: Comparison | None) -> _Values:
         "low": comparison.low,
         "high": comparison.high,
         "interval": "confidence" if known else None,
-        "confidence": comparison.confidence if known else None,
+        "confidence": comparison.level if known else None,
         "unit": "1",
         "n": len(comparison.evidence),
     }

@@ -37,6 +37,7 @@ STYLES: Mapping[Role, str] = {
 _GAPS = (2, 1)
 _NAME_WIDTH = 44  # a longer name is folded in any case
 _NAME_WIDTH_LEAST = 16  # and none is folded to less than this to make room
+_TEXT_WIDTH_LEAST = 9  # nor other words, which are folded last
 _HEADING_WIDTH = 20
 #: In the narrow form the one column stands beneath the other.
 _BENEATH = {"verdict": "notes", "accuracy": "error"}
@@ -90,7 +91,11 @@ def lay_out(table: Table, width: int) -> Grid:
         room_for_name = tracks[0].width - (_total(tracks, gap) - width)
         if room_for_name >= min(tracks[0].width, _NAME_WIDTH_LEAST):
             break
-    tracks = _stacked(table, dropped, max(room_for_name, _NAME_WIDTH_LEAST))
+    name_width, text_width = max(room_for_name, _NAME_WIDTH_LEAST), _NAME_WIDTH
+    tracks = _stacked(table, dropped, name_width)
+    while _total(tracks, gap) > width and text_width > _TEXT_WIDTH_LEAST:
+        text_width -= 1
+        tracks = _stacked(table, dropped, name_width, text_width)
     left_out = tuple(column.heading for column in table.columns if column.key in dropped and column.key != "energy")
     return Grid(tuple(_drawn(table, tracks, gap, width)), left_out)
 
@@ -148,8 +153,11 @@ def _inline(table: Table) -> list[_Track]:
     return tracks
 
 
-def _stacked(table: Table, dropped: tuple[str, ...], name_width: int) -> list[_Track]:
-    """The columns but for those dropped, each detail or a whole other column beneath its text."""
+def _stacked(table: Table, dropped: tuple[str, ...], name_width: int, text_width: int = _NAME_WIDTH) -> list[_Track]:
+    """The columns but for those dropped, each detail or a whole other column beneath its text.
+
+    Names are folded to ``name_width``, other words (a device, a setting) to ``text_width``.
+    """
     tracks = []
     places = {column.key: index for index, column in enumerate(table.columns)}
     beneath = {upper: lower for upper, lower in _BENEATH.items() if {upper, lower} <= places.keys()}
@@ -161,7 +169,9 @@ def _stacked(table: Table, dropped: tuple[str, ...], name_width: int) -> list[_T
             cell = line.cells[index]
             detail = line.cells[places[beneath[column.key]]].text if column.key in beneath else cell.detail
             detail = _bracketed(detail) if column.key == "verdict" else detail
-            texts = folded(cell.text, name_width) if index == 0 else [cell.text]
+            words = column.align is Align.LEFT and column.key not in beneath
+            room = name_width if index == 0 else text_width
+            texts = folded(cell.text, room) if index == 0 or words else [cell.text]
             pieces.append(
                 (*(Text(text, _style(cell, line)) for text in texts), *([Text(detail, "dim")] if detail else []))
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.analysis import Group
+from bench.analysis import EnergyEstimate, Group
 from bench.records import CaveatKind, Plan
 from bench.records.workload import LATENCY
 from reports.figures import DASH, percent
@@ -15,9 +15,19 @@ def group_legend(group: Group, plan: Plan) -> str:
     evidence = "over waves" if by_waves else "over the rounds of a single wave"
     return (
         f"Baseline: {one_line(group.baseline.variant.id)}. With each figure its {percent(plan.confidence)} interval "
-        f"{evidence}; a speed-up above 1 is faster. Set-up (cold, then warm) lasts to the end of the first step."
-        f"{_latency_legend(group, plan)}{_right_legend(group)}{_energy_legend(group)}"
+        f"{evidence}; a speed-up above 1 is faster.{_stricter(group)} Set-up (cold, then warm) lasts to the end of the "
+        f"first step.{_latency_legend(group, plan)}{_right_legend(group)}{_energy_legend(group)}"
     )
+
+
+def _stricter(group: Group) -> str:
+    """Rows whose ratio has another interval than the rest: they left at the look, or others took much of the cores."""
+    by_level: dict[str, list[str]] = {}
+    for row in group.rows:
+        if row.comparison is not None and row.comparison.share != 1:
+            by_level.setdefault(percent(row.comparison.level), []).append(one_line(row.trial.case.variant.id))
+    told = "; ".join(f"{level} for {listed(tuple(names))}" for level, names in by_level.items())
+    return f" The interval of a speed-up is one of {told}: at the look, or on crowded cores." if told else ""
 
 
 def _latency_legend(group: Group, plan: Plan) -> str:
@@ -43,7 +53,10 @@ def _right_legend(group: Group) -> str:
     against = listed(tuple(dict.fromkeys(j.check.against for row in group.rows for j in row.judgements)))
     said = []
     if accuracy is not None:
-        said.append(f"accuracy is that on {accuracy.n} held-out {one_line(group.workload.items)}")
+        said.append(
+            f"accuracy is that on {accuracy.n} held-out {one_line(group.workload.items)}, of the worst wave, with the "
+            "interval for others like them (Wilson)"
+        )
     if any(row.score_error for row in group.rows):
         said.append(f"error is the relative RMSE of the scores against {against}")
     if loss is not None:
@@ -55,22 +68,34 @@ def _right_legend(group: Group) -> str:
 def _energy_legend(group: Group) -> str:
     """What the energy is the energy of, and how far off its sensors may be; nothing where none was read."""
     lacking = _lacking(group)
-    energies = (None if row.energy is None else row.energy.per_item for row in group.rows)
-    known = next((energy for energy in energies if energy is not None), None)
-    if known is None:
+    named = [(row, row.energy.per_item) for row in group.rows if row.energy is not None and row.energy.per_item]
+    if not named:
         return f" No energy: {lacking}." if lacking else ""
-    sources = listed(
-        tuple(dict.fromkeys(f"{one_line(c)} ({s})" for c, s in zip(known.components, known.sources, strict=True)))
+    known = named[0][1]
+    others = [
+        f"{one_line(row.trial.case.variant.id)} of {_sources(energy)} only"
+        for row, energy in named
+        if (energy.components, energy.sources) != (known.components, known.sources)
+    ]
+    but = f", but that of {listed(tuple(others))}" if others else ""
+    sentence = f" Energy is that of {_sources(known)}{but}, idle included" + (
+        f" (not read: {lacking})" if lacking else ""
     )
-    sentence = f" Energy is that of {sources}, idle included" + (f" (not read: {lacking})" if lacking else "")
     if known.estimated:
         return f"{sentence}: an estimate, no measurement."
     if known.systematic_low is None or known.systematic_high is None:
         return f"{sentence}; how far its sensors are off is not known, which cancels in ratios only."
+    if not known.value:
+        return f"{sentence}; its sensors said 0, which no device takes."
     low, high = (bound / known.value - 1 for bound in (known.systematic_low, known.systematic_high))
     return (
         f"{sentence}; beyond its interval all of it may be off by {low:+.0%} to {high:+.0%}, which cancels in ratios."
     )
+
+
+def _sources(energy: EnergyEstimate) -> str:
+    pairs = zip(energy.components, energy.sources, strict=True)
+    return listed(tuple(dict.fromkeys(f"{one_line(component)} ({source})" for component, source in pairs)))
 
 
 def _lacking(group: Group) -> str:

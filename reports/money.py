@@ -221,7 +221,7 @@ def _legend(account: Account) -> str:
 
 def _gain_said(account: Account) -> Iterator[str]:
     for bill in account.bills:
-        if bill is not None and bill.energy_j is not None and bill.energy_j.systematic_low is not None:
+        if bill is not None and bill.energy_j and bill.energy_j.value and bill.energy_j.systematic_low is not None:
             low, high = (
                 bound / bill.energy_j.value - 1
                 for bound in (bill.energy_j.systematic_low, bill.energy_j.systematic_high)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.analysis import Row
+from bench.analysis import Comparison, Row
 from bench.analysis.cost import Bill, Cost
 from reports.figures import DASH, Scale, bounds, column_scale
 from reports.money import MANY, Account, rounded, variant_of
-from reports.standing import Standing, standing
+from reports.standing import Standing, standing_of
 from reports.text import listed, one_line
 
 #: What must be said with the cheapest.
 _DOUBTS = {
-    Standing.UNSURE: ", though it was not shown to be faster (UNSURE)",
+    Standing.UNSURE: ", though it was not shown to be better (UNSURE)",
     Standing.SAME: ", which is no difference that counts (SAME)",
+    Standing.UNJUDGED: ", though it was not judged",
 }
 
 _Paid = tuple[Row, Bill, tuple[str, Cost]]
@@ -34,7 +35,9 @@ def costs_in_one(accounts: Sequence[Account]) -> str:
             continue
         row, _, (way, cost) = min(known, key=_amount)
         scale = column_scale([bounds(cost.times(MANY))], "1")
-        doubt = f", {standing(row).value}" if standing(row) in _DOUBTS else ""
+        stands, close = standing_of(row, way), _close(row, known, way)
+        doubt = f", {stands.value}" if stands in _DOUBTS else ""
+        doubt += f", not ranked before {listed(close)}" if close else ""
         said = _said(cost, scale, account)
         parts.append(f"{said} with {variant_of(row)} by {way} ({account.title}{doubt})")
     items = dict.fromkeys(account.items for account in accounts)
@@ -98,9 +101,37 @@ def _cheapest_said(account: Account) -> str | None:
     )
     baseline = next((one for one in same_way if one[0].is_baseline), None)
     if baseline is None or row.is_baseline:
-        return f"{text}, the cheapest that was measured."
-    doubt = _DOUBTS.get(standing(row), "")
-    return f"{text}{doubt}, and {_said(baseline[2][1], scale, account)} with {variant_of(baseline[0])}."
+        return f"{text}, the cheapest that was measured{_rivals(row, same_way, way)}."
+    doubt = _DOUBTS.get(standing_of(row, way), "")
+    said = f"{_said(baseline[2][1], scale, account)} with {variant_of(baseline[0])}"
+    return f"{text}{doubt}, and {said}{_rivals(row, same_way, way)}."
+
+
+def _rivals(row: Row, known: Sequence[_Paid], way: str) -> str:
+    close = _close(row, known, way)
+    return f"; it is not ranked before {listed(close)}" if close else ""
+
+
+def _close(row: Row, known: Sequence[_Paid], way: str) -> tuple[str, ...]:
+    """The other settings that the cheapest cannot be told from, by the ratios that decide what is paid.
+
+    Of a baseline, those that were not shown to be worse; the baseline itself is spoken of elsewhere.
+    """
+    others = [one[0] for one in known if one[0] is not row and one[2][0] == way and not one[0].is_baseline]
+    if row.is_baseline:
+        return tuple(variant_of(other) for other in others if standing_of(other, way) is not Standing.SLOWER)
+    return tuple(variant_of(other) for other in others if any(map(_overlap, _ratios(row, way), _ratios(other, way))))
+
+
+def _ratios(row: Row, way: str) -> tuple[Comparison | None, ...]:
+    both = {"rent": (row.comparison,), "electricity": (row.energy_comparison,)}
+    return both.get(way, (row.comparison, row.energy_comparison))
+
+
+def _overlap(first: Comparison | None, second: Comparison | None) -> bool:
+    if first is None or second is None or None in (first.low, first.high, second.low, second.high):
+        return True
+    return first.low <= second.high and second.low <= first.high  # type: ignore[operator]  # none of them is None
 
 
 def _said(cost: Cost, scale: Scale, account: Account) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from bench.analysis import Row
-from bench.analysis.cost import Bill, Cost, CostLine, break_even_share
+from bench.analysis.cost import Bill, Cost, CostLine, bill_of, break_even_share
+from bench.records import Workload
 from reports.figures import DASH, bounds, column_scale
 from reports.money import MANY, Account, cost_cell, rounded, variant_of
-from reports.standing import Standing, standing
+from reports.standing import Standing, standing_of
 from reports.tables import Align, Cell, Column, Line, Role, Table
 from reports.text import one_line
 
@@ -22,20 +23,30 @@ _DOUBTFUL = (Standing.UNSURE, Standing.SAME, Standing.UNJUDGED)
 class _Place:
     """One way of having a case done: on which device, paid how."""
 
-    device: str
+    device: str  # its product
+    group: str  # "cuda:0": of one product there may be several
     row: Row
     way: str
     cost: Cost
     line: CostLine
+    costs: tuple[Cost, ...]  # at each of the uses
 
 
 def place_tables(accounts: Sequence[Account]) -> tuple[Table, ...]:
     """For each workload, its cheapest case and its baseline on each device, paid in each way, at several uses."""
-    workloads: dict[str, list[Account]] = {}
+    workloads: dict[Workload, list[Account]] = {}
     for account in accounts:
-        workloads.setdefault(one_line(account.group.workload.name), []).append(account)
-    tables = (_place_table(name, members) for name, members in workloads.items())
+        workloads.setdefault(account.group.workload, []).append(account)
+    tables = (_place_table(_named(workload, workloads), members) for workload, members in workloads.items())
     return tuple(table for table in tables if table is not None)
+
+
+def _named(workload: Workload, others: Iterable[Workload]) -> str:
+    """Its name, with the parameters where another has the same."""
+    name = one_line(workload.name)
+    if sum(one.name == workload.name for one in others) == 1:
+        return name
+    return f"{name} ({', '.join(f'{one_line(key)} {one_line(value)}' for key, value in workload.parameters)})"
 
 
 def _place_table(name: str, accounts: Sequence[Account]) -> Table | None:
@@ -60,7 +71,7 @@ def _place_table(name: str, accounts: Sequence[Account]) -> Table | None:
         figures = [cost_cell(cost, scale) for cost in _at_shares(place)]
         role = Role.BASELINE if place.row.is_baseline else Role.PLAIN
         evens = (_even(place, baseline), _even(place, cheapest))
-        stands = standing(place.row)
+        stands = standing_of(place.row, place.way)
         doubt = stands.value if stands in _DOUBTFUL else ""
         lines.append(
             Line((Cell(variant_of(place.row), doubt), Cell(place.device), Cell(place.way), *figures, *evens), role)
@@ -76,7 +87,7 @@ def _place_table(name: str, accounts: Sequence[Account]) -> Table | None:
 
 
 def _is_beside(one: _Place, other: _Place) -> bool:
-    return (one.device, one.way) == (other.device, other.way)
+    return (one.group, one.way) == (other.group, other.way)
 
 
 def _even(place: _Place, other: _Place | None) -> Cell:
@@ -98,7 +109,7 @@ def _places(account: Account) -> Iterator[_Place]:
         for row, bill in dict.fromkeys((best, *(pair for pair in baseline if pair in known))):
             cost, line = cost_of(bill), line_of(bill)
             if cost is not None and line is not None:
-                yield _Place(device, row, way, cost, line)
+                yield _Place(device, account.group.device, row, way, cost, line, _costs(row, account, cost_of))
 
 
 _WAYS: tuple[tuple[str, Callable[[Bill], Cost | None], Callable[[Bill], CostLine | None]], ...] = (
@@ -109,8 +120,14 @@ _WAYS: tuple[tuple[str, Callable[[Bill], Cost | None], Callable[[Bill], CostLine
 
 
 def _at_shares(place: _Place) -> list[Cost]:
-    """What a million cost at each use; the interval keeps its relative width."""
-    return [place.cost.times(MANY * place.line.at(share) / place.cost.value) for share in _SHARES]
+    """What a million cost at each use, each with the interval that time and energy give it there."""
+    return [cost.times(MANY) for cost in place.costs]
+
+
+def _costs(row: Row, account: Account, cost_of: Callable[[Bill], Cost | None]) -> tuple[Cost, ...]:
+    bills = (bill_of(row, replace(account.tariff, utilisation=share)) for share in _SHARES)
+    costs = (None if bill is None else cost_of(bill) for bill in bills)
+    return tuple(cost for cost in costs if cost is not None)
 
 
 def _value(cost: Cost | None) -> float:

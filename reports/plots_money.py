@@ -13,7 +13,7 @@ from bench.analysis.cost import Bill, Cost
 from reports.document import Section
 from reports.drawing import INK, MUTED, SERIES, Plot, picture, plain
 from reports.money import MANY, Account, front_of, variant_of
-from reports.standing import Standing, standing
+from reports.standing import Standing, standing_of
 from reports.tables import energy_per_item
 from reports.text import one_line, shortened
 
@@ -67,7 +67,7 @@ def _cost(section: Section, account: Account, way: str, bars: Sequence[_Bar], pr
                 axes.plot([cost.low * MANY, cost.high * MANY], [y, y], "-", color=INK, linewidth=1.2)
                 for end in (cost.low * MANY, cost.high * MANY):
                     axes.plot([end, end], [y - 0.11, y + 0.11], "-", color=INK, linewidth=1.2)
-            _named(axes, y, _labelled(row), f"{total:.3g}")
+            _named(axes, y, _labelled(row, way), f"{total:.3g}")
 
     text = f"{currency} for a million {account.items}; less is better; with intervals"
     if way == "ownership":
@@ -101,9 +101,9 @@ def _named(axes: Axes, y: float, name: str, text: str) -> None:
     axes.text(1.0, y + 0.22, text, transform=across, color=INK, va="bottom", ha="right")
 
 
-def _labelled(row: Row) -> str:
+def _labelled(row: Row, way: str) -> str:
     """The name of a row, with what must be known before it is called cheap."""
-    stands = standing(row)
+    stands = standing_of(row, way)
     return f"{variant_of(row)} ({stands.value})" if stands in (Standing.BASELINE, Standing.UNSURE) else variant_of(row)
 
 

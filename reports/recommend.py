@@ -13,7 +13,8 @@ from bench.errors import UsageError
 from bench.units import quantity, significant
 from reports.figures import percent
 from reports.money import MANY, Account
-from reports.standing import Standing, standing
+from reports.money_said import prices_asked
+from reports.standing import Standing, standing, standing_of
 from reports.tables import energy_per_item
 from reports.text import counted, listed, one_line
 from reports.wording import OF_ENERGY, of_caveat
@@ -71,6 +72,9 @@ def advise(accounts: Sequence[Account], workload: str, goal: Goal, limits: Limit
         UsageError: the run has no such workload.
     """
     chosen = [account for account in accounts if account.group.workload.name == workload]
+    if len({account.group.workload for account in chosen}) > 1:
+        msg = f"{one_line(workload)} was measured with different parameters; recommend from a run of one of them"
+        raise UsageError(msg)
     if not chosen:
         names = listed(tuple(dict.fromkeys(one_line(account.group.workload.name) for account in accounts)), 9)
         msg = f"the run has no workload {one_line(workload)!r}; choose from {names or 'none: it holds no cases'}"
@@ -92,17 +96,35 @@ def _candidate(key: int, case: _Case, goal: Goal, way: str, latencies: Mapping[_
     aim = _aim(case, goal, way)
     refused = _OUT.get(standing(case.row))
     latency = latencies.get(case.key) if latencies else case.row.time_per_step
+    energy = energy_per_item(case.row) if _rests_on_energy(goal, way) else None
+    basis = None if energy is None else (case.account.group.device, energy.components, energy.sources)
     return Candidate(
-        key,
-        aim,
-        bool(getattr(aim, "estimated", False)),
-        latency,
-        case.row.accuracy,
-        refused,
+        key, aim, bool(getattr(aim, "estimated", False)), latency, case.row.accuracy, refused, basis, _widest(aim)
     )
 
 
+def _rests_on_energy(goal: Goal, way: str) -> bool:
+    return goal is Goal.ENERGY or (goal is Goal.COST and way != "rent")
+
+
+def _widest(aim: Estimate | None) -> tuple[float, float] | None:
+    """Bounds of both errors together; None where it is not known how far the sensors may be off."""
+    low, high = (getattr(aim, f"systematic_{side}", None) for side in ("low", "high"))
+    if aim is None or low is None or high is None or aim.low is None or aim.high is None:
+        return None
+    return aim.low * low / aim.value, aim.high * high / aim.value
+
+
+def _is_whole(case: _Case) -> bool:
+    """Whether the energy of a case has all components that were read of its group: with fewer it would look small."""
+    known = [energy.components for row in case.account.group.rows if (energy := energy_per_item(row)) is not None]
+    own = energy_per_item(case.row)
+    return own is None or not any(set(own.components) < set(components) for components in known)
+
+
 def _aim(case: _Case, goal: Goal, way: str) -> Estimate | None:
+    if _rests_on_energy(goal, way) and not _is_whole(case):
+        return None
     if goal is Goal.ENERGY:
         return energy_per_item(case.row)
     if goal is Goal.COST:
@@ -173,7 +195,9 @@ def _words(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str, limits:
     account = cases[0].account
     asked = _asked(limits)
     if choice.winner is None:
-        yield f"{_title(account)}: no case {'meets ' + asked if asked else 'can be recommended'}."
+        yield f"{_title(account)}: {_nothing(choice, goal, asked)}."
+        if goal is Goal.COST:
+            yield from prices_asked(list({id(case.account): case.account for case in cases}.values()))
     else:
         winner = cases[choice.winner.key]
         yield f"{_title(account)}: take {winner.name}."
@@ -182,8 +206,16 @@ def _words(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str, limits:
         yield f"Why: {_figure(choice.winner, goal, way, winner)}, the least {among}."
         yield from _against(cases, choice, goal, way)
         yield from _latency(choice.winner, limits)
-        yield from _doubts(winner, goal, limits)
+        yield from _doubts(winner, goal, way, limits)
     yield from _refusals(cases, choice, limits)
+
+
+def _nothing(choice: Choice, goal: Goal, asked: str) -> str:
+    """Why there is no choice; what is lacking is looked at only of cases that keep to the limits."""
+    reasons = {reason for _, reason in choice.refused}
+    if Refusal.NO_FIGURE in reasons:
+        return f"no case{f' that meets {asked}' if asked else ''} has {_AIMS[goal]}"
+    return f"no case meets {asked}" if asked and reasons & _BY_LIMITS else "no case can be recommended"
 
 
 def _title(account: Account) -> str:
@@ -224,7 +256,13 @@ def _against(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str) -> It
         yield "There is no runner-up: every other case is ruled out."
         return
     more = percent(second.aim.value / winner.aim.value - 1)
-    ranked = "" if choice.apart else "; the two intervals overlap, so that they are not ranked for certain"
+    ranked = ""
+    if not choice.apart:
+        ranked = "; the two intervals overlap, so that they are not ranked for certain"
+        if winner.basis != second.basis:
+            ranked = "; other sensors measured it, and each may be off, so that the two are not ranked for certain"
+    elif cases[winner.key].account.group.device != cases[second.key].account.group.device:
+        ranked = "; the two were measured one after the other, not in turn"
     yield f"Runner-up: {cases[second.key].name}, {_figure(second, goal, way, cases[second.key])}, {more} more{ranked}."
 
 
@@ -237,13 +275,12 @@ def _latency(winner: Candidate, limits: Limits) -> Iterator[str]:
     yield f"Its {latency.statistic} is {most} at most ({sure} confidence); all cases are judged by theirs."
 
 
-def _doubts(winner: _Case, goal: Goal, limits: Limits) -> Iterator[str]:
+def _doubts(winner: _Case, goal: Goal, way: str, limits: Limits) -> Iterator[str]:
     """What must be known of the winner before it is taken."""
-    stands = standing(winner.row)
     baseline = one_line(winner.account.group.baseline.variant.id)
-    if goal is Goal.ENERGY:
-        verdict = winner.row.energy_verdict
-        stands = stands if winner.row.is_baseline else Standing[verdict.name] if verdict else Standing.UNJUDGED
+    stands = standing(winner.row)
+    if goal is not Goal.TIME:
+        stands = standing_of(winner.row, "electricity" if goal is Goal.ENERGY else way)
     if stands in (Standing.UNSURE, Standing.UNJUDGED):
         yield f"Beware: it is UNSURE whether it is better than {baseline}; measure more waves before relying on it."
     elif stands is Standing.SAME:
@@ -278,6 +315,8 @@ def _refusals(cases: Sequence[_Case], choice: Choice, limits: Limits) -> Iterato
             )
 
 
+_AIMS = {Goal.COST: "a price", Goal.ENERGY: "a known energy", Goal.TIME: "a known time"}
+_BY_LIMITS = {Refusal.TOO_SLOW, Refusal.NO_LATENCY, Refusal.NOT_ACCURATE, Refusal.NO_ACCURACY}
 _REFUSED = {
     Refusal.FAILED: "since it failed",
     Refusal.STRUCK: "since it is struck out",

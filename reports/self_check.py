@@ -28,7 +28,7 @@ def self_check_table(run: Run) -> Table:
 
 
 def noise_said(run: Run) -> tuple[str, ...]:
-    """A sentence for each group: below which difference nothing can be told from noise."""
+    """A sentence for each group: below which difference too many would be missed."""
     return tuple(_sentence(noise) for noise in noises(run))
 
 
@@ -38,8 +38,8 @@ def _sentence(noise: Noise) -> str:
     claimed = ""
     if noise.claims:
         claimed = f" Yet {noise.claims} of {noise.copies} identical copies were called different: distrust this run."
-    said = f"here and in this time, differences below {_least(noise)} are noise"
-    return f"Self-check of {_where(noise)}: {said}.{claimed}"
+    said = f"here and in this time, differences below {_least(noise)} drown in noise"
+    return f"Self-check of {_where(noise)}: {said} in more than {percent(1 - POWER)} of runs.{claimed}"
 
 
 def _of_group(noise: Noise, plan: Plan) -> Iterator[_Row]:
@@ -49,7 +49,7 @@ def _of_group(noise: Noise, plan: Plan) -> Iterator[_Row]:
         return
     waves = counted(min(len(comparison.evidence) for comparison in noise.comparisons), "wave")
     meaning = (
-        f"are noise: one of this size is found in {percent(POWER)} of runs of {waves}, judged alone. "
+        f"drown in noise: one of this size is found in {percent(POWER)} of runs of {waves}, judged alone. "
         f"Copies differ by ±{percent(noise.spread)} from wave to wave; the band is ±{percent(plan.band)}"
     )
     yield what, _least(noise), meaning

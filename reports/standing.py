@@ -32,3 +32,24 @@ def standing(row: Row) -> Standing:
     if row.is_baseline:
         return Standing.BASELINE
     return Standing.UNJUDGED if row.verdict is None else _JUDGED[row.verdict]
+
+
+def standing_of(row: Row, way: str) -> Standing:
+    """Where a case stands in what it costs by a way of paying, for which time or energy or both decide.
+
+    Rent follows the time, electricity the energy; ownership is both, and as doubtful as the more doubtful of them.
+    """
+    by_time = standing(row)
+    if by_time in _UNCOMPARED or way not in ("electricity", "ownership"):
+        return by_time
+    by_energy = Standing.UNJUDGED if row.energy_verdict is None else _JUDGED[row.energy_verdict]
+    return by_energy if way == "electricity" else max(by_time, by_energy, key=_DOUBT.index)
+
+
+#: What no comparison has put there.
+_UNCOMPARED = (Standing.FAILED, Standing.STRUCK, Standing.BASELINE)
+#: From what is surely better to what is surely worse, doubts before the latter.
+_DOUBT = (
+    *(Standing.FASTER, Standing.SAME, Standing.UNSURE, Standing.UNJUDGED, Standing.SLOWER),
+    *_UNCOMPARED,
+)

@@ -66,7 +66,8 @@ def fastest_in_one(named: Named) -> str:
         if winners:
             row, comparison = winners[0]
             doubts = dict.fromkeys(of_caveat(one).label for one in row.caveats if one.kind not in OF_ENERGY)
-            parts.append(f"{_speedup(comparison)} times with {_name(row)} ({', '.join((title, *doubts))})")
+            told = ", ".join((title, *_unranked(winners), *doubts))
+            parts.append(f"{_speedup(comparison)} times with {_name(row)} ({told})")
     none = tuple(title for title, group in named if not ranked_winners(group))
     said = f"The largest speed-ups shown, each over the baseline of its group: {'; '.join(parts)}." if parts else ""
     lacking = f"Nothing was shown to be faster in {listed(none, 9)}." if none else ""
@@ -77,9 +78,11 @@ def energy_in_one(named: Named) -> str:
     """What takes the least energy in every group that has any, in one sentence."""
     parts = []
     for title, group in named:
-        for row, ratio in _savers(group)[:1]:
+        savers = _savers(group)
+        for row, ratio in savers[:1]:
             doubts = dict.fromkeys(of_caveat(one).label for one in row.caveats)
-            parts.append(f"{_speedup(ratio)} times with {_name(row)} ({', '.join((title, *doubts))})")
+            told = ", ".join((title, *_unranked(savers), *doubts))
+            parts.append(f"{_speedup(ratio)} times with {_name(row)} ({told})")
     if not parts:
         return "No setting was shown to take less energy than the baseline of its group."
     return f"The most work per joule shown, each over the baseline of its group: {'; '.join(parts)}."
@@ -97,13 +100,14 @@ def others_said(named: Named, run: Run, accounts: tuple[Account, ...] = ()) -> t
     return tuple(sentences)
 
 
-def headline(title: str, group: Group, confidence: float) -> Headline:
+def headline(title: str, group: Group) -> Headline:
     """The group's fastest setting as one large figure, or the plain statement that there is none."""
     winners = ranked_winners(group)
     baseline = one_line(group.baseline.variant.id)
     if not winners:
         return Headline(title, baseline, "", "", _no_winner(group))
-    text = f"times as fast as {baseline}; {percent(confidence)} interval {_interval(winners[0][1])}"
+    best = winners[0][1]
+    text = f"times as fast as {baseline}; {percent(best.level)} interval {_interval(best)}{_rivals(winners)}"
     return Headline(title, baseline, _speedup(winners[0][1]), _name(winners[0][0]), text)
 
 
@@ -132,22 +136,33 @@ def _fastest(title: str, group: Group) -> str:
     if not winners:
         return f"{_capital(title)}: {_no_winner(group)}."
     row, comparison = winners[0]
-    right = " of a setting whose results are right" if row.judgements else ""
+    checked = any(judgement.holds for judgement in row.judgements)
+    right = " of a setting whose results are right" if checked else ""
     doubts = _doubts(caveat for caveat in row.caveats if caveat.kind not in OF_ENERGY)
     return (
         f"{_capital(title)}: {_name(row)} is {_speedup(comparison)} times as fast as {_case(group)} "
-        f"({percent(comparison.confidence)} interval {_interval(comparison)}), "
+        f"({percent(comparison.level)} interval {_interval(comparison)}), "
         f"the largest speed-up shown{right}{_rivals(winners)}.{_accuracies(row, group.rows[0])}{doubts}"
     )
 
 
 def _rivals(winners: Sequence[tuple[Row, Comparison]]) -> str:
     """The others that the first cannot be told from."""
-    _, comparison = winners[0]
-    close = tuple(_name(other) for other, theirs in winners[1:] if _overlap(comparison, theirs))
+    close = _close(winners)
     if len(close) > 1:
         return f"; the intervals of {listed(close)} overlap with it, so they are not ranked"
     return f"; the interval of {listed(close)} overlaps with it, so the two are not ranked" if close else ""
+
+
+def _close(winners: Sequence[tuple[Row, Comparison]]) -> tuple[str, ...]:
+    _, comparison = winners[0]
+    return tuple(_name(other) for other, theirs in winners[1:] if _overlap(comparison, theirs))
+
+
+def _unranked(winners: Sequence[tuple[Row, Comparison]]) -> tuple[str, ...]:
+    """The same in a few words, for a list."""
+    close = _close(winners)
+    return (f"not ranked before {listed(close)}",) if close else ()
 
 
 def _doubts(caveats: Iterable[Caveat]) -> str:
@@ -175,7 +190,7 @@ def _least_energy(title: str, group: Group) -> str | None:
     row, ratio = savers[0]
     return (
         f"{_capital(title)}: {_name(row)} does {_speedup(ratio)} times as much with a joule as {_case(group)} "
-        f"({percent(ratio.confidence)} interval {_interval(ratio)}), the largest saving of energy shown"
+        f"({percent(ratio.level)} interval {_interval(ratio)}), the largest saving of energy shown"
         f"{_rivals(savers)}.{_doubts(row.caveats)}"
     )
 
@@ -208,8 +223,9 @@ def _unmeasured_energy(groups: tuple[Group, ...]) -> list[str]:
 
 def _no_winner(group: Group) -> str:
     baseline = group.rows[0]
-    if standing(baseline) is Standing.FAILED and baseline.time_per_step is None:
-        return f"the baseline {_case(group)} failed, so no setting can be compared"
+    if standing(baseline) is Standing.FAILED:
+        what = "can be compared" if baseline.time_per_step is None else "is judged"
+        return f"the baseline {_case(group)} failed, so no setting {what}"
     if standing(baseline) is Standing.STRUCK and baseline.trial.honoured:
         return f"the baseline {_case(group)} gave wrong results, so no setting is judged"
     if standing(baseline) is Standing.STRUCK:

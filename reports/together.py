@@ -266,7 +266,7 @@ def _digest(shelf: Shelf, together: Together) -> Table:
         cases.setdefault(entry.name, []).append(entry)
     lines = []
     for name, entries in cases.items():
-        sound = [entry for entry in entries if stands_instead(entry) in ("", "baseline")]
+        sound = [entry for entry in entries if entry.glance.sound]
         known = [bound for entry in sound if (bound := time_of(entry)) is not None]
         cells = (
             Cell(name),
@@ -282,7 +282,7 @@ def _digest(shelf: Shelf, together: Together) -> Table:
     legend = (
         f"Of {counted(len(together.runs), 'run')}: the median, and beneath it the least and the most of all runs; of "
         "the first and the last run its own interval. Struck, failed and profiled cases have no "
-        "figure; the CSV has every run."
+        "figure, nor has a speed-up over such a baseline; the CSV has every run."
     )
     return Table(shelf.title, columns, tuple(lines), (), legend)
 
@@ -331,8 +331,7 @@ def rate_of(entry: Entry) -> Bounds | None:
 
 def speedup_of(entry: Entry) -> Bounds | None:
     glance = entry.glance
-    sound = glance.honoured and glance.right and not glance.failed and not glance.profiled
-    return scaled(glance.speedup, 1.0) if sound else None
+    return scaled(glance.speedup, 1.0) if glance.sound and glance.judged else None
 
 
 def _shown(known: Bounds | None, scale: Scale) -> Cell:
@@ -359,9 +358,11 @@ def stands_instead(entry: Entry) -> str:
         return "failed"
     if not (glance.honoured and glance.right):
         return "struck"
+    if glance.profiled:
+        return "profiled"
     if glance.is_baseline:
         return "baseline"
-    return "profiled" if glance.profiled else ""
+    return "" if glance.judged else "unjudged"
 
 
 def _role(entry: Entry) -> Role:

@@ -28,7 +28,9 @@ def text_lines(together: Together, width: int) -> Iterator[str]:
 def _shelf_lines(shelf: Shelf, digits: int, width: int) -> Iterator[str]:
     times, rates, ratios = scales(shelf)
     yield shortened(shelf.title, width)
-    room = max(12, min(_NAME, width - digits - 62))
+    known = [ratio for entry in shelf.entries if (ratio := speedup_of(entry)) is not None]
+    widest = max((len(ratios.interval(ratio.low, ratio.high)) for ratio in known), default=8)
+    room = max(12, min(_NAME, width - digits - 53 - widest))
     names = {name: shortened(name, room).ljust(room) for name in dict.fromkeys(entry.name for entry in shelf.entries)}
     yield shortened(
         f"{'case':{room}} {'run':>{digits + 2}} {f'step, {times.unit}':>10} {'interval':>17} "

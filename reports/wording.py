@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.analysis import Verdict
 from bench.records import Caveat, CaveatKind, CheckKind, Plan, Trial
 from bench.units import quantity
-from reports.figures import DASH, fraction, percent
+from reports.figures import DASH, fraction, percent, told_apart
 from reports.text import counted, one_line
 
 
@@ -243,6 +243,7 @@ def of_caveat(caveat: Caveat) -> Wording:
     """The wording of a caveat with its figures filled in."""
     wording = CAVEATS[caveat.kind]
     figures = _Figures({name: _said(name, value) for name, value in caveat.figures})
+    figures.update(_told_apart(dict(caveat.figures)))
     if caveat.kind is CaveatKind.IMPRECISE and figures["half_width"] == DASH:
         return Wording(wording.label, "its speed-up has no interval: too few rounds or waves", wording.advice)
     template = _of_wrong(caveat) if caveat.kind is CaveatKind.WRONG_RESULT else wording.sentence
@@ -319,6 +320,16 @@ def _said(name: str, value: float | str) -> str:
         return f"{value:.0f} °C"
     unit = {"_s": "s", "_w": "W"}.get(name[-2:])
     return f"{value:g}" if unit is None else quantity(value, unit)
+
+
+def _told_apart(figures: Mapping[str, float | str]) -> dict[str, str]:
+    """What is beyond what, in as many digits as it takes to see that it is."""
+    shown: dict[str, str] = {}
+    for pair, write in ((("half_width", "wanted"), percent), (("found", "allowed"), fraction)):
+        first, second = (figures.get(name) for name in pair)
+        if isinstance(first, (int, float)) and isinstance(second, (int, float)):
+            shown.update(zip(pair, told_apart(first, second, write), strict=True))
+    return shown
 
 
 def _bare(sentence: str) -> str:

@@ -224,7 +224,7 @@ def _change(metric: Metric, before: Trial, after: Trial, base: Run, new: Run) ->
 
 
 #: Figures whose spread decides whether a case leaves at the look.
-_LOOKED_AT = frozenset({Metric.TIME, Metric.RATIO, Metric.ENERGY})
+_LOOKED_AT = frozenset({Metric.TIME, Metric.RATIO, Metric.LATENCY, Metric.ENERGY})
 
 
 def _times(trial: Trial, run: Run) -> list[float]:
@@ -290,9 +290,13 @@ def _measured_energy(trial: Trial, run: Run) -> tuple[Figures, tuple[tuple[str, 
 
 
 def _same_sensors(before: Trial, after: Trial, base: Run, new: Run) -> bool:
-    """Whether both runs read the very same hardware: a sensor's gain cancels on one board and nowhere else."""
+    """Whether both runs read the very same hardware: a sensor's gain cancels on one board and nowhere else.
+
+    Of a CPU, which has no number of its own, the machine must be the same, where both runs know it.
+    """
     sensors = []
     for trial, run in ((before, base), (after, new)):
         found = _measured_energy(trial, run)
         sensors.append(None if found is None else (found[1], run.environment.cpu))
-    return sensors[0] == sensors[1]
+    machines = {run.environment.machine for run in (base, new)} - {None}
+    return sensors[0] == sensors[1] and len(machines) < 2

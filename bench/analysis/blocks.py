@@ -72,7 +72,8 @@ def _block(samples: Sequence[Sample]) -> Block:
     start_s = min(sample.start_s for sample in samples)
     stop_s = max(sample.start_s + sample.host_s for sample in samples)
     step_s = sum(sample.host_s for sample in samples) / sum(sample.steps for sample in samples)
-    return Block(samples[0].wave, samples[0].round, start_s, stop_s, step_s)
+    for_energy = samples[0].kind is SampleKind.ENERGY
+    return Block(samples[0].wave, samples[0].round, start_s, stop_s, step_s, for_energy)
 
 
 def _read(

@@ -40,11 +40,17 @@ class Candidate:
     latency: Estimate | None = None  # s of one step; its upper bound counts where it has one
     accuracy: Estimate | None = None  # its lower bound counts where it has one
     refused: Refusal | None = None  # what is known against it before any limit
+    basis: object = None  # what measured the aim, where two may be off by different amounts
+    widest: tuple[float, float] | None = None  # bounds of the aim if that is off as far as it may be
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The winner, the next best, and all that were refused; ``apart`` if the two intervals do not overlap."""
+    """The winner, the next best, and all that were refused.
+
+    ``apart`` if the two intervals do not overlap: of what the same sensors measured the statistical ones, else those of
+    all that the sensors may be off by.
+    """
 
     winner: Candidate | None
     runner_up: Candidate | None
@@ -96,6 +102,9 @@ def _aimed(candidate: Candidate) -> float:
 def _apart(winner: Candidate, runner_up: Candidate) -> bool:
     if winner.aim is None or runner_up.aim is None:
         return False
+    if winner.basis != runner_up.basis:
+        ours, theirs = winner.widest, runner_up.widest
+        return ours is not None and theirs is not None and ours[1] < theirs[0]
     if winner.aim.high is None or runner_up.aim.low is None:
         return False
     return winner.aim.high < runner_up.aim.low

@@ -97,6 +97,11 @@ class Comparison:
         return risk_share(at_look=self.at_look, crowded=self.crowded)
 
     @property
+    def level(self) -> float:
+        """The confidence of the interval: that asked for, or more of a case that left or on crowded cores."""
+        return 1 - self.share * (1 - self.confidence)
+
+    @property
     def half_width(self) -> float | None:
         """Half the interval of the logarithm: 0.01 is about one percent; None without an interval."""
         if self.low is None or self.high is None:

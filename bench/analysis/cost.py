@@ -17,10 +17,11 @@ That is right when they rise and fall together, as they do when a machine is slo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bench.analysis.energy import EnergyEstimate
+from bench.analysis.energy import EnergyEstimate, counted_gpus
 from bench.analysis.estimates import Estimate
 from bench.analysis.summary import Group, Row
 from bench.records import Run
@@ -130,16 +131,23 @@ class Bill:
 
 
 def device_of(group: Group, run: Run) -> Device:
-    """What a group ran on, by the name that its driver or system gives it."""
+    """What a group ran on, by the name that its driver or system gives it, and how much of that it had to itself.
+
+    Of a CPU, the cores that it may use, by affinity and by quota; of GPUs, those whose energy counts.
+    """
+    e = run.environment
     if not group.device.startswith("cuda"):
-        return Device(run.environment.cpu or group.device, run.environment.cores_usable or 1)
-    named = {gpu.uuid: gpu.name for gpu in run.environment.gpus}
+        cores = e.cores_usable or 1
+        return Device(e.cpu or group.device, min(cores, math.ceil(e.cpu_quota_cores or cores)))
+    named = {gpu.uuid: gpu.name for gpu in e.gpus}
     log = run.log_of(row.trial for row in group.rows)
     uuid = None if log is None else dict(log.devices).get(group.device)
+    asked = None if log is None else counted_gpus(log, group.device, run.plan.power)
+    units = max(1, len(asked or ()))  # where its own is unknown, all were counted: that is a caveat, and no second bill
     if uuid in named:
-        return Device(named[uuid] or group.device, 1)
-    alike = set(named.values())
-    return Device((alike.pop() if len(alike) == 1 else "") or group.device, 1)
+        return Device(named[uuid] or group.device, units)
+    alike = {name for each, name in named.items() if not asked or each in asked}
+    return Device((alike.pop() if len(alike) == 1 else "") or group.device, units)
 
 
 def tariff_of(book: PriceBook, device: Device) -> Tariff:

@@ -32,11 +32,12 @@ class Block(NamedTuple):
     start_s: float
     stop_s: float
     step_s: float
+    for_energy: bool = False
 
     @property
     def name(self) -> str:
-        """As people count: "wave 1 round 3"."""
-        return f"wave {self.wave + 1} round {self.round + 1}"
+        """As people count: "wave 1 round 3", or "wave 1 energy"."""
+        return f"wave {self.wave + 1} {'energy' if self.for_energy else f'round {self.round + 1}'}"
 
 
 class Watch(NamedTuple):

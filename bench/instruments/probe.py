@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from importlib import metadata
@@ -63,6 +64,7 @@ def environment() -> Environment:
         load_average=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         gpu_driver=driver,
         gpus=gpus,
+        machine=_machine(),
     )
 
 
@@ -92,6 +94,12 @@ def why_not_together(device: str) -> tuple[str, str] | None:
         f"{device} takes one process at a time (exclusive compute mode), and the cases of a group are alive together",
         "sudo nvidia-smi -c 0, or measure one case alone (--bench-case)",
     )
+
+
+def _machine(place: Path = Path("/etc/machine-id")) -> str | None:
+    """What tells this machine from others; a digest, since the number itself is to be kept secret (machine-id(5))."""
+    number = _text(place)
+    return None if number is None else hashlib.sha256(f"joulemark {number}".encode()).hexdigest()[:12]
 
 
 def _cpu_name() -> str | None:

@@ -33,3 +33,4 @@ class Environment:
     load_average: float | None = None  # runnable processes over the last minute, at the start
     gpu_driver: str | None = None
     gpus: tuple[Gpu, ...] = ()
+    machine: str | None = None  # a digest of its identity: the same for all runs on one machine, and tells nothing else

@@ -163,7 +163,7 @@ def test_an_undecided_case_is_never_called_cheapest_without_saying_so() -> None:
     run = make_run(make_trial(), spread(make_trial(step_s=0.0195, layout="channels_last"), 0.12, 3))
     (sentence,) = [one for one in compose(run, BOOK).summary if "cost" in one]
     assert "with cpu-fp32-channels_last by rent" in sentence
-    assert "not shown to be faster (UNSURE)" in sentence
+    assert "not shown to be better (UNSURE)" in sentence
 
 
 def test_a_run_without_energy_or_gpu_and_with_two_failed_cases_reads_well() -> None:

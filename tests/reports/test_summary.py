@@ -75,7 +75,7 @@ def test_two_groups_that_would_read_the_same_are_told_apart_by_their_parameters(
 
 def test_a_headline_without_a_winner_has_no_figure() -> None:
     (group,) = summarise(make_run(make_trial()))
-    assert headline("inference on cpu", group, 0.95).figure == ""
+    assert headline("inference on cpu", group).figure == ""
 
 
 def test_a_wrong_case_never_wins_and_is_named() -> None:
