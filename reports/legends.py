@@ -26,8 +26,8 @@ def _stricter(group: Group) -> str:
     for row in group.rows:
         if row.comparison is not None and row.comparison.share != 1:
             by_level.setdefault(percent(row.comparison.level), []).append(one_line(row.trial.case.variant.id))
-    told = "; ".join(f"{level} for {listed(tuple(names))}" for level, names in by_level.items())
-    return f" The interval of a speed-up is one of {told}: at the look, or on crowded cores." if told else ""
+    told = "; ".join(f"of {listed(tuple(names))} its {level} interval" for level, names in by_level.items())
+    return f" With the speed-up {told}: more is asked of who leaves half-way or has crowded cores." if told else ""
 
 
 def _latency_legend(group: Group, plan: Plan) -> str:

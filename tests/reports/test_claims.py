@@ -129,7 +129,7 @@ def test_the_confidence_of_an_interval_is_that_it_was_made_with():
         (found,) = rows[(rows["metric"] == "speed-up") & rows["value"].notna()]["confidence"]
         assert found == pytest.approx(level)
     assert "98 % interval" in _words(summarised(summarise(early), early)[0])
-    assert "99.5 % for cpu-fp32-threads1" in _words(compose(crowded).sections[0].table.legend)
+    assert "of cpu-fp32-threads1 its 99.5 % interval" in _words(compose(crowded).sections[0].table.legend)
 
 
 def test_each_figure_of_the_csv_has_the_verdict_that_is_its_own():
