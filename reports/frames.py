@@ -112,10 +112,20 @@ def _energies(row: Row) -> Iterator[_Values]:
     yield _metric("mean power", "W", None if total is None else total.power)
     yield {"metric": "idle power", "unit": "W", "value": None if total is None else total.idle_w, **_origin(total)}
     yield {"metric": "peak power of one component", "unit": "W", **_peak(energy)}
+    yield from _climates(energy)
     yield _metric("energy-delay product", "J·s", None if energy is None else energy.energy_delay)
     yield _metric("set-up energy cold", "J", None if energy is None else energy.set_up_cold)
     yield _metric("set-up energy warm", "J", None if energy is None else energy.set_up_warm)
     yield {**_speedup(row.energy_comparison), "metric": "work per joule", **_origin(total), "verdict": verdict}
+
+
+def _climates(energy: TrialEnergy | None) -> Iterator[_Values]:
+    """Clocks and heat of a case's GPU, with the range over its blocks; of several, those of the first."""
+    climate = energy.climates[0] if energy is not None and energy.climates else None
+    for name, unit, field in (("SM clock", "Hz", "sm_clock_hz"), ("temperature", "°C", "temperature_c")):
+        spread = None if climate is None else getattr(climate, field)
+        found = None if spread is None else Estimate(name, spread.value, spread.low, spread.high, None, unit, spread.n)
+        yield {**_metric(name, unit, found), "components": None if found is None or climate is None else climate.uuid}
 
 
 def _break_even(name: str, items: str, found: BreakEven | None, comparison: Comparison | None) -> _Values:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.analysis import EnergyEstimate, Group
+from bench.analysis.ledger import Climate, Spread
 from bench.records import CaveatKind, Plan
 from bench.records.workload import LATENCY
 from reports.figures import DASH, percent
@@ -68,6 +71,31 @@ def _right_legend(group: Group) -> str:
 def _energy_legend(group: Group) -> str:
     """What the energy is the energy of, and how far off its sensors may be; nothing where none was read."""
     lacking = _lacking(group)
+    return f"{_climate_said(group)}{_energies_said(group, lacking)}"
+
+
+def _climate_said(group: Group) -> str:
+    """At which clocks and how warm a group's GPUs ran: figures are those of such clocks."""
+    seen: dict[str, list[Climate]] = {}
+    for row in group.rows:
+        for climate in row.energy.climates if row.energy is not None else ():
+            seen.setdefault(climate.uuid, []).append(climate)
+    said = ""
+    for uuid, climates in seen.items():
+        clocks = [climate.sm_clock_hz for climate in climates if climate.sm_clock_hz is not None]
+        heats = [climate.temperature_c for climate in climates if climate.temperature_c is not None]
+        parts = [f"its SM clock was {_span(clocks, 1e6)} MHz"] if clocks else []
+        parts += [f"it was {_span(heats, 1.0)} °C warm"] if heats else []
+        said += f" Of {one_line(uuid)}, in all blocks: {' and '.join(parts)}." if parts else ""
+    return said
+
+
+def _span(spreads: Sequence[Spread], unit: float) -> str:
+    low, high = min(one.low for one in spreads) / unit, max(one.high for one in spreads) / unit
+    return f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
+
+
+def _energies_said(group: Group, lacking: str) -> str:
     named = [(row, row.energy.per_item) for row in group.rows if row.energy is not None and row.energy.per_item]
     if not named:
         return f" No energy: {lacking}." if lacking else ""

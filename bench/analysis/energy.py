@@ -21,11 +21,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from bench.analysis.blocks import BlockPower, Figures, energy_blocks, read_blocks
+from bench.analysis.blocks import BlockPower, Figures, blocks_of, energy_blocks, read_blocks
 from bench.analysis.comparison import Comparison, comparison_of
 from bench.analysis.energy_doubts import doubts
 from bench.analysis.estimates import Estimate
-from bench.analysis.ledger import Block
+from bench.analysis.ledger import Block, Climate, climates
 from bench.analysis.power import Metered, window_energy
 from bench.analysis.statistics import Interval, exponential, median, sign_interval, t_interval
 from bench.errors import ComparisonError
@@ -91,6 +91,7 @@ class TrialEnergy:
     set_up_warm: EnergyEstimate | None
     items_per_step: int
     caveats: tuple[Caveat, ...]
+    climates: tuple[Climate, ...] = ()  # of each of its GPUs, in its blocks of time and of energy
 
     @property
     def per_item(self) -> EnergyEstimate | None:
@@ -132,6 +133,7 @@ def energy_of(trial: Trial, log: PowerLog, confidence: float, gpus: Iterable[str
         set_up_warm=_set_up(trial, log, total, cold=False),
         items_per_step=trial.items_per_step or 1,
         caveats=doubts(trial, log, blocks, readings, wanted),
+        climates=climates(log, [*blocks_of(trial, trial.kind).values(), *blocks.values()], wanted),
     )
 
 

@@ -91,6 +91,47 @@ def conditions(watch: Watch, start_s: float, stop_s: float) -> Conditions | None
     )
 
 
+class Spread(NamedTuple):
+    """What differed from block to block: the median with the least and the most."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    @classmethod
+    def of(cls, values: Iterable[float | None]) -> Spread | None:
+        """None where nobody said."""
+        known = [value for value in values if value is not None]
+        return cls(median(known), min(known), max(known), len(known)) if known else None
+
+
+class Climate(NamedTuple):
+    """One GPU over all blocks of a case: how fast it ran, and how warm it was; None where it did not say."""
+
+    uuid: str
+    sm_clock_hz: Spread | None
+    memory_clock_hz: Spread | None
+    temperature_c: Spread | None
+
+
+def climates(log: PowerLog, blocks: Sequence[Block], uuids: Iterable[str] | None = None) -> tuple[Climate, ...]:
+    """The climate of each GPU, or of those named, in these blocks of one case."""
+    wanted = None if uuids is None else set(uuids)
+    boards = [board.uuid for board in log.boards if wanted is None or board.uuid in wanted]
+    return tuple(climate for uuid in boards if (climate := _climate(log, uuid, blocks)) is not None)
+
+
+def _climate(log: PowerLog, uuid: str, blocks: Sequence[Block]) -> Climate | None:
+    watch = Watch.of(log, uuid)
+    seen = [found for block in blocks if (found := conditions(watch, block.start_s, block.stop_s)) is not None]
+    clock, memory, heat = (
+        Spread.of(getattr(found, name) for found in seen)
+        for name in ("sm_clock_hz", "memory_clock_hz", "temperature_c")
+    )
+    return Climate(uuid, clock, memory, heat) if clock or memory or heat else None
+
+
 def doubts(log: PowerLog, blocks: Sequence[Block], uuids: Iterable[str] | None = None) -> tuple[Caveat, ...]:
     """What these blocks of one case must be doubted for, with the blocks named; ``uuids`` limits it to some GPUs."""
     wanted = None if uuids is None else set(uuids)

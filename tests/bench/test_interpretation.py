@@ -126,6 +126,25 @@ def test_a_gpu_that_is_cut_in_slices_is_said_to_be_counted_whole(facts):
     assert CaveatKind.WHOLE_GPU in kinds(group.rows[0].caveats)
 
 
+def test_the_clocks_and_the_heat_of_all_blocks_are_kept_with_their_range():
+    """Timing blocks are from the first second on, energy blocks from the second on, every two seconds."""
+    states = tuple(GpuState(at, GPU.name, sm_clock_hz=hz, temperature_c=c) for at, hz, c in _CLOCKED)
+    boards = (Board(GPU.name, "Example GPU", 0), Board("GPU-2", "another", 1))
+    log = log_of(counted(), boards=boards, states=(*states, GpuState(2.5, "GPU-2", sm_clock_hz=1.0)))
+    trial = replace(energy_trial(waves=1), samples=tuple(s for s in energy_trial(waves=1).samples if s.start_s >= 2))
+    (climate,) = energy_of(trial, log, 0.95, [GPU.name]).climates
+    assert climate.uuid == GPU.name
+    assert climate.sm_clock_hz == (1.7e9, 1.5e9, 1.9e9, 2)
+    assert climate.temperature_c == (55.0, 50.0, 60.0, 2)
+    assert climate.memory_clock_hz is None
+    assert len(energy_of(trial, log, 0.95).climates) == 2
+    assert energy_of(trial, log_of(counted()), 0.95).climates == ()
+
+
+#: In the first energy block (seconds 2 to 3), the second (4 to 5), and in none.
+_CLOCKED = ((2.4, 1.9e9, 49.0), (2.6, 1.9e9, 50.0), (4.5, 1.5e9, 60.0), (9.0, 3.0e9, 99.0))
+
+
 def test_an_energy_block_is_named_as_one():
     hot = GpuState(2.5, GPU.name, reasons=("sw_thermal_slowdown",))
     board = Board(GPU.name, "Example GPU", 0)
