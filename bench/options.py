@@ -128,7 +128,9 @@ _SUITE_OPTIONS: Mapping[str, _Option] = {
     ),
     "out": _Option(Path, "a folder", "folder for runs and reports (default out/)"),
     "data": _Option(
-        str, "a data set", "digits, mnist, medmnist:NAME or synthetic:CxHxW for the shipped suites (default digits)"
+        str,
+        "a data set",
+        "digits, mnist, medmnist:NAME, synthetic:CxHxW or FILE.npz for the shipped suites (default digits)",
     ),
     "model": _Option(
         option_values.factory, "module:factory", "your own model: module:factory, a function that returns a Module"

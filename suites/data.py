@@ -7,9 +7,10 @@ import math
 import torch
 
 from bench import UsageError
-from suites import cache
+from suites import cache, own_data
 from suites.shapes import Shape, format_shape
-from suites.sources import DataSet, Split, find_source, source_version
+from suites.sources import find_source, is_own, source_version
+from suites.splits import DataSet, Split
 
 __all__ = ["DataSet", "Split", "check_labels", "check_name", "is_synthetic", "load", "rotation", "rotation_indices"]
 
@@ -43,9 +44,9 @@ def load(name: str, shape: Shape, classes: int) -> DataSet:
     """The data set as float32 images [n, channels, height, width] of this shape and int64 labels [n].
 
     Each channel has mean 0 and standard deviation 1 over the training images; held-out images are normalised with
-    the training images' figures. The result is cached, and read from there by memory map, so that a worker pays
-    only for the images that it touches. Of a data set that would take more than 2 GiB at this size, a fixed random
-    part is used.
+    the training images' figures. A user's own floats stay what they are. The result is cached, and read from there by
+    memory map, so that a worker pays only for the images that it touches. Of a data set that would take more than
+    2 GiB at this size, a fixed random part is used.
 
     Raises:
         UsageError: no such data set, it cannot be had, or a label is outside 0..classes-1.
@@ -67,7 +68,8 @@ def load(name: str, shape: Shape, classes: int) -> DataSet:
 def data_key(name: str, shape: Shape) -> dict[str, object]:
     """All that decides the images: another value of any of it means other images."""
     source, _ = find_source(name)
-    return {"data": name, "shape": format_shape(shape), "source": source_version(source), "data_recipe": _RECIPE}
+    key = {"data": name, "shape": format_shape(shape), "source": source_version(source), "data_recipe": _RECIPE}
+    return {**key, **own_data.identity(name)} if is_own(name) else key
 
 
 def check_labels(name: str, data: DataSet, classes: int) -> None:
@@ -116,6 +118,9 @@ def _make(name: str, shape: Shape, classes: int, limit_bytes: int = _LIMIT_BYTES
     share = min(1.0, limit_bytes / (4 * math.prod(shape) * (len(raw.train) + len(raw.held_out))))
     parts = _part(raw.train, share), _part(raw.held_out, share)
     train, held_out = (Split(_resize(part.images, shape), part.labels) for part in parts)
+    if raw.ready:
+        one, other = (Split(part.images.expand(-1, shape[0], -1, -1), part.labels) for part in (train, held_out))
+        return DataSet(one, other)
     mean = train.images.mean(dim=(0, 2, 3), keepdim=True)
     # A channel that never changes carries nothing; it becomes zero rather than not-a-number.
     deviation = train.images.std(dim=(0, 2, 3), keepdim=True, correction=0).clamp_min(1e-6)

@@ -15,33 +15,13 @@ from typing import Any
 import torch
 
 from bench import UnavailableError, UsageError
+from suites import own_data
 from suites.shapes import parse_shape
+from suites.splits import DataSet, Split
 
 HELD_OUT_DIGITS = 360
 SYNTHETIC_TRAIN, SYNTHETIC_HELD_OUT = 512, 256
 _SEED = 20261122
-
-
-@dataclass(frozen=True)
-class Split:
-    """Labelled images.
-
-    ``images`` is float32, [n, channels, height, width]; ``labels`` is int64, [n].
-    """
-
-    images: torch.Tensor
-    labels: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """Images to train on, and others, never trained on, to judge by."""
-
-    train: Split
-    held_out: Split
 
 
 @dataclass(frozen=True)
@@ -150,6 +130,8 @@ SOURCES: Mapping[str, Source] = {
     "medmnist": Source(_medmnist, _check_medmnist, "medmnist", "medmnist:NAME"),
     "synthetic": Source(_synthetic, _check_synthetic, "torch", "synthetic:CxHxW"),
 }
+#: Of a name that ends as such files do.
+_OWN = Source(own_data.load, own_data.check, "numpy", f"FILE{own_data.ENDING}")
 
 
 def find_source(name: str) -> tuple[Source, str]:
@@ -161,8 +143,11 @@ def find_source(name: str) -> tuple[Source, str]:
     """
     kind, _, argument = name.partition(":")
     source = SOURCES.get(kind)
+    if is_own(name):
+        source, argument = _OWN, name
     if source is None:
-        msg = f"there is no data set {name!r}; choose one of {', '.join(each.usage for each in SOURCES.values())}"
+        usages = ", ".join(each.usage for each in (*SOURCES.values(), _OWN))
+        msg = f"there is no data set {name!r}; choose one of {usages}"
         raise UsageError(msg)
     try:
         source.check(argument)
@@ -170,6 +155,11 @@ def find_source(name: str) -> tuple[Source, str]:
         msg = f"data {name!r}: {error}"
         raise UsageError(msg) from error
     return source, argument
+
+
+def is_own(name: str) -> bool:
+    """Whether it is a file of the user's."""
+    return name.endswith(own_data.ENDING)
 
 
 def source_version(source: Source) -> str:

@@ -69,7 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     recipe = Recipe()
     parser = _Parser(prog="suites.train", description="Train the classifier, judge it on held-out images, save it.")
     add = parser.add_argument
-    add("--data", default="digits", help="digits, mnist, medmnist:NAME or synthetic:CxHxW (default %(default)s)")
+    add(
+        "--data",
+        default="digits",
+        help="digits, mnist, medmnist:NAME, synthetic:CxHxW or FILE.npz (default %(default)s)",
+    )
     add("--model", metavar="MODULE:FACTORY", help="a model of your own (default: ResNet-18)")
     add("--input", metavar="CxHxW", default="3x32x32", help="input shape of the model (default %(default)s)")
     add("--classes", type=int, default=10, help="number of classes of the model (default %(default)s)")
