@@ -4,8 +4,8 @@
 
     numpy.savez("mine.npz", train_images=..., train_labels=..., held_out_images=..., held_out_labels=...)
 
-Images are [n, channels, height, width]: uint8 from 0 to 255, treated as all others are, or floats, taken as they are, for
-a model that was trained on images prepared in its own way. Labels are whole numbers, [n], from 0.
+Images are [n, channels, height, width]: uint8 from 0 to 255, treated as all others are, or floats, taken as they are,
+for a model that was trained on images prepared in its own way. Labels are whole numbers, [n], from 0.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from bench.analysis.choice import Candidate, Goal, choose
 from bench.analysis.cost import bill_of, device_of, tariff_of
 from bench.errors import UsageError
 from bench.records import Caveat, CaveatKind, Check, CheckKind, Failure, Gpu, Proof, Run
-from bench.records.power import Component, Part, PowerTrace
+from bench.records.power import Board, Component, GpuState, Part, PowerTrace
 from reports.compare import compose_comparison
 from reports.document import compose
 from reports.figures import Bounds, column_scale, percent, told_apart
@@ -172,6 +172,23 @@ def test_a_row_whose_sensor_fell_silent_does_not_pass_for_one_that_takes_less():
     advice = advised(both, Goal.ENERGY).lines
     assert "take cpu-fp32 on cpu" in advice[0]
     assert any("what is to be least is not known of it: cpu-fp32-threads1" in line for line in advice)
+
+
+def test_the_clocks_and_the_heat_of_a_gpu_stand_beneath_its_table_and_in_the_csv():
+    run = with_energy(make_run(make_trial(), make_trial(step_s=0.01, threads=1)), [100.0, 100.0])
+    (log,) = run.power
+    states = (
+        GpuState(50.5, "GPU-1", sm_clock_hz=1.98e9, temperature_c=41.0),
+        GpuState(53.5, "GPU-1", sm_clock_hz=1.755e9, temperature_c=63.0),
+    )
+    run = replace(run, power=(replace(log, boards=(Board("GPU-1", "Example GPU", 0),), states=states),))
+    legend = compose(run).sections[0].table.legend
+    assert "Of GPU-1, in all blocks: its SM clock was 1755 to 1980 MHz and it was 41 to 63 °C warm." in legend
+    rows = frame(run)
+    clocks = rows[rows["metric"] == "SM clock"].set_index("case")
+    assert clocks.loc["cpu-fp32", ["value", "low", "high", "components"]].tolist() == [1.98e9, 1.98e9, 1.98e9, "GPU-1"]
+    assert clocks.loc["cpu-fp32-threads1", "value"] == 1.755e9
+    assert "SM clock" not in compose(make_run(make_trial())).sections[0].table.legend
 
 
 # --- advice ----------------------------------------------------------------------------------------------------------

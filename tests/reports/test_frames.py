@@ -36,8 +36,8 @@ def test_every_case_has_every_metric_in_si_units() -> None:
     table = frame(example_run())
     measured = table[table["status"] != "skipped"]
     assert list(table.columns) == list(COLUMNS)
-    assert set(measured.groupby(["workload", "case"]).size()) == {24}
-    assert set(measured["unit"]) == {"s", "images/s", "images", "1", "B", "J", "W", "J·s"}
+    assert set(measured.groupby(["workload", "case"]).size()) == {26}
+    assert set(measured["unit"]) == {"s", "images/s", "images", "1", "B", "J", "W", "J·s", "Hz", "°C"}
     assert measured.loc[measured["metric"] == "peak memory", "value"].max() == 400 * 2**20
 
 
