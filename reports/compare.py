@@ -126,10 +126,22 @@ def _change_table(metric: Metric, comparison: RunComparison, results: Sequence[G
     )
     plan = comparison.new.plan
     legend = (
-        f"{words.legend} With each ratio its {percent(plan.confidence)} interval (Welch's t over waves); a verdict "
-        f"is said beyond a band of {percent(plan.band)} and holds for the whole table (Holm)."
+        f"{words.legend} With each ratio its {percent(plan.confidence)} interval (Welch's t over waves)"
+        f"{_stricter(changes, plan)}; a verdict is said beyond a band of {percent(plan.band)} and holds for the whole "
+        "table (Holm)."
     )
     return Table(words.title, columns, tuple(lines), legend=legend)
+
+
+def _stricter(changes: Sequence[Change], plan: Plan) -> str:
+    """Changes whose interval is another than that of the rest."""
+    named: dict[str, list[str]] = {}
+    for change in changes:
+        if change.share != 1 and change.low is not None:
+            level = percent(1 - change.share * (1 - plan.confidence))
+            named.setdefault(level, []).append(one_line(change.case.name))
+    told = "; ".join(f"of {listed(tuple(names))} its {level} interval" for level, names in named.items())
+    return f", {told}, since they left half-way or had crowded cores" if told else ""
 
 
 def _change_line(

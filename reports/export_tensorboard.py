@@ -116,7 +116,7 @@ def _scalars(row: Row, items: str) -> Iterator[tuple[str, int, float]]:
     for tag, estimate in figures.items():
         if estimate is not None:
             yield tag, 0, estimate.value
-    if row.comparison is not None and standing(row) not in (Standing.FAILED, Standing.STRUCK):
+    if row.comparison is not None and standing(row) not in (Standing.FAILED, Standing.STRUCK, Standing.UNJUDGED):
         yield "speed-up", 0, row.comparison.speedup
     for wave, item_s in sorted(wave_seconds(row.trial).items()):
         yield f"throughput by wave ({one_line(items)} per s)", wave, 1 / item_s

@@ -85,11 +85,20 @@ def percent(fraction: float) -> str:
 def told_apart(first: float, second: float, write: Callable[[float], str] = percent) -> tuple[str, str]:
     """Two fractions of which one is beyond the other, in as many digits as it takes to see that."""
     shown = write(first), write(second)
-    digits = 3
-    while shown[0] == shown[1] and first != second and digits < 8:
+    for digits in range(3, 9):
+        if _order(*map(_number, shown)) == _order(first, second):
+            break
         shown = f"{first * 100:.{digits}g}\u00a0%", f"{second * 100:.{digits}g}\u00a0%"
-        digits += 1
     return shown
+
+
+def _number(text: str) -> float:
+    """What a reader takes it for."""
+    return float(text.removesuffix("\u00a0%")) / (100 if text.endswith("%") else 1)
+
+
+def _order(first: float, second: float) -> int:
+    return (first > second) - (first < second)
 
 
 def rounded(count: float) -> str:

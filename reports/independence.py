@@ -134,7 +134,7 @@ def _ratio(comparison: Comparison) -> str:
     if comparison.low is None or comparison.high is None:
         return text
     interval = f"{scale.number(comparison.low)} to {scale.number(comparison.high)}"
-    return f"{text} ({percent(comparison.confidence)} interval {interval})"
+    return f"{text} ({percent(comparison.level)} interval {interval})"
 
 
 def _name(trial: Trial) -> str:

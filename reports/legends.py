@@ -30,7 +30,8 @@ def _stricter(group: Group) -> str:
         if row.comparison is not None and row.comparison.share != 1:
             by_level.setdefault(percent(row.comparison.level), []).append(one_line(row.trial.case.variant.id))
     told = "; ".join(f"of {listed(tuple(names))} its {level} interval" for level, names in by_level.items())
-    return f" With the speed-up {told}: more is asked of who leaves half-way or has crowded cores." if told else ""
+    ratios = "speed-up and the work per joule" if any(row.energy_comparison for row in group.rows) else "speed-up"
+    return f" With the {ratios} {told}: more is asked of who leaves half-way or has crowded cores." if told else ""
 
 
 def _latency_legend(group: Group, plan: Plan) -> str:
@@ -99,9 +100,10 @@ def _energies_said(group: Group, lacking: str) -> str:
     named = [(row, row.energy.per_item) for row in group.rows if row.energy is not None and row.energy.per_item]
     if not named:
         return f" No energy: {lacking}." if lacking else ""
-    known = named[0][1]
+    known = max((energy for _, energy in named), key=lambda energy: len(energy.components))
     others = [
-        f"{one_line(row.trial.case.variant.id)} of {_sources(energy)} only"
+        f"{one_line(row.trial.case.variant.id)} of {_sources(energy)}"
+        f"{' only' if set(energy.components) < set(known.components) else ''}"
         for row, energy in named
         if (energy.components, energy.sources) != (known.components, known.sources)
     ]

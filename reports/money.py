@@ -19,7 +19,7 @@ from bench.records import Run
 from bench.records.prices import PriceBook
 from reports.figures import DASH, Scale, bounds, column_scale, duration, percent
 from reports.standing import Standing, standing
-from reports.tables import Align, Cell, Column, Line, Role, Table, energy_per_item
+from reports.tables import Align, Cell, Column, Line, Role, Table
 from reports.text import listed, one_line
 
 #: Figures of money are those of so many items.
@@ -70,8 +70,14 @@ def accounts_of(run: Run, groups: Sequence[Group], titles: Sequence[str], book: 
     accounts = []
     for title, group in zip(titles, groups, strict=True):
         tariff = tariff_of(book, device_of(group, run))
-        accounts.append(Account(title, group, tariff, tuple(bill_of(row, tariff) for row in group.rows), book))
+        bills = tuple(bill_of(_comparable(row, group), tariff) for row in group.rows)
+        accounts.append(Account(title, group, tariff, bills, book))
     return tuple(accounts)
+
+
+def _comparable(row: Row, group: Group) -> Row:
+    """The row, without an energy that lacks a component which others have."""
+    return row if group.comparable_energy(row) is not None else replace(row, energy=None)
 
 
 def money_of(account: Account, table: Table) -> Money | None:
@@ -88,12 +94,12 @@ def front_of(account: Account) -> frozenset[int]:
     sound = {id(row) for row, _ in account.priced}
     for number, (row, bill) in enumerate(zip(account.group.rows, account.bills, strict=True)):
         if bill is not None and id(row) in sound:
-            choices[number] = _aims(row, bill)
+            choices[number] = _aims(row, bill, account.group)
     return front(choices)
 
 
-def _aims(row: Row, bill: Bill) -> list[Aim | None]:
-    rate, energy, accuracy = row.throughput, energy_per_item(row), row.accuracy
+def _aims(row: Row, bill: Bill, group: Group) -> list[Aim | None]:
+    rate, energy, accuracy = row.throughput, group.comparable_energy(row), row.accuracy
     paid = bill.cheapest_way
     return [
         None if rate is None else Aim(rate.value, rate.low, rate.high),
@@ -233,7 +239,7 @@ def _gain_said(account: Account) -> Iterator[str]:
 
 def _compared(account: Account) -> tuple[str, ...]:
     """The names of the figures that all rows have."""
-    aims = [_aims(row, bill) for row, bill in account.priced]
+    aims = [_aims(row, bill, account.group) for row, bill in account.priced]
     names = (f"{account.items}/s", "energy", "money", "accuracy")
     return tuple(name for index, name in enumerate(names) if all(row[index] is not None for row in aims))
 
@@ -266,7 +272,8 @@ def _training_table(account: Account, table: Table) -> Table:
     of_shape = f" of {one_line(str(shape))}" if shape else ""
     legend = (
         f"A run is {assume.epochs} epochs of {assume.images:,} {account.items}, each worked through at the rate that "
-        f"was measured here{of_shape}, with one device and without set-up, evaluation or loading beyond it."
+        f"was measured here{of_shape}, on what stands under Prices used, without set-up, evaluation or loading beyond "
+        "it."
     )
     return _table(title, account, table, columns, legend)
 

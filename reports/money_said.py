@@ -113,18 +113,22 @@ def _rivals(row: Row, known: Sequence[_Paid], way: str) -> str:
 
 
 def _close(row: Row, known: Sequence[_Paid], way: str) -> tuple[str, ...]:
+    return unranked(row, [one[0] for one in known if one[2][0] == way], way)
+
+
+def unranked(row: Row, rows: Sequence[Row], way: str) -> tuple[str, ...]:
     """The other settings that the cheapest cannot be told from, by the ratios that decide what is paid.
 
     Of a baseline, those that were not shown to be worse; the baseline itself is spoken of elsewhere.
     """
-    others = [one[0] for one in known if one[0] is not row and one[2][0] == way and not one[0].is_baseline]
+    others = [other for other in rows if other is not row and not other.is_baseline]
     if row.is_baseline:
         return tuple(variant_of(other) for other in others if standing_of(other, way) is not Standing.SLOWER)
     return tuple(variant_of(other) for other in others if any(map(_overlap, _ratios(row, way), _ratios(other, way))))
 
 
 def _ratios(row: Row, way: str) -> tuple[Comparison | None, ...]:
-    both = {"rent": (row.comparison,), "electricity": (row.energy_comparison,)}
+    both = {"rent": (row.comparison,), "spot rent": (row.comparison,), "electricity": (row.energy_comparison,)}
     return both.get(way, (row.comparison, row.energy_comparison))
 
 

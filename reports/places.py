@@ -10,9 +10,10 @@ from bench.analysis.cost import Bill, Cost, CostLine, bill_of, break_even_share
 from bench.records import Workload
 from reports.figures import DASH, bounds, column_scale
 from reports.money import MANY, Account, cost_cell, rounded, variant_of
+from reports.money_said import unranked
 from reports.standing import Standing, standing_of
 from reports.tables import Align, Cell, Column, Line, Role, Table
-from reports.text import one_line
+from reports.text import listed, one_line
 
 _SHARES = (1.0, 0.5, 0.1)
 #: The cheapest by its figure alone: whether it is better than the baseline at all was not shown.
@@ -30,6 +31,7 @@ class _Place:
     cost: Cost
     line: CostLine
     costs: tuple[Cost, ...]  # at each of the uses
+    close: tuple[str, ...]  # other settings there that it cannot be told from
 
 
 def place_tables(accounts: Sequence[Account]) -> tuple[Table, ...]:
@@ -73,6 +75,8 @@ def _place_table(name: str, accounts: Sequence[Account]) -> Table | None:
         evens = (_even(place, baseline), _even(place, cheapest))
         stands = standing_of(place.row, place.way)
         doubt = stands.value if stands in _DOUBTFUL else ""
+        if place.close:
+            doubt = ", ".join(filter(None, (doubt, f"not ranked before {listed(place.close)}")))
         lines.append(
             Line((Cell(variant_of(place.row), doubt), Cell(place.device), Cell(place.way), *figures, *evens), role)
         )
@@ -106,10 +110,12 @@ def _places(account: Account) -> Iterator[_Place]:
         if not known:
             continue
         best = min(known, key=lambda pair: _value(cost_of(pair[1])))
+        close = unranked(best[0], [row for row, _ in known], way)
         for row, bill in dict.fromkeys((best, *(pair for pair in baseline if pair in known))):
             cost, line = cost_of(bill), line_of(bill)
             if cost is not None and line is not None:
-                yield _Place(device, account.group.device, row, way, cost, line, _costs(row, account, cost_of))
+                costs = _costs(row, account, cost_of)
+                yield _Place(device, account.group.device, row, way, cost, line, costs, close if row is best[0] else ())
 
 
 _WAYS: tuple[tuple[str, Callable[[Bill], Cost | None], Callable[[Bill], CostLine | None]], ...] = (

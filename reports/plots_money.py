@@ -14,7 +14,6 @@ from reports.document import Section
 from reports.drawing import INK, MUTED, SERIES, Plot, picture, plain
 from reports.money import MANY, Account, front_of, variant_of
 from reports.standing import Standing, standing_of
-from reports.tables import energy_per_item
 from reports.text import one_line, shortened
 
 _NAME, _NAME_IN_FIELD = 40, 24
@@ -101,10 +100,13 @@ def _named(axes: Axes, y: float, name: str, text: str) -> None:
     axes.text(1.0, y + 0.22, text, transform=across, color=INK, va="bottom", ha="right")
 
 
+_MARKED = (Standing.BASELINE, Standing.UNSURE, Standing.SAME, Standing.UNJUDGED)
+
+
 def _labelled(row: Row, way: str) -> str:
     """The name of a row, with what must be known before it is called cheap."""
     stands = standing_of(row, way)
-    return f"{variant_of(row)} ({stands.value})" if stands in (Standing.BASELINE, Standing.UNSURE) else variant_of(row)
+    return f"{variant_of(row)} ({stands.value})" if stands in _MARKED else variant_of(row)
 
 
 # --- choices -------------------------------------------------------------------------------------------------------
@@ -186,7 +188,7 @@ def _choices(account: Account) -> Iterator[tuple[int, Row, _Three, _Three]]:
     by_energy = _by_energy(account)
     numbers = {id(row): number for number, row in enumerate(account.group.rows)}
     for row, bill in account.priced:
-        rate, energy, way = row.throughput, energy_per_item(row), bill.cheapest_way
+        rate, energy, way = row.throughput, account.group.comparable_energy(row), bill.cheapest_way
         if rate is None:
             continue
         if by_energy and energy is not None:
@@ -197,7 +199,7 @@ def _choices(account: Account) -> Iterator[tuple[int, Row, _Three, _Three]]:
 
 
 def _by_energy(account: Account) -> bool:
-    known = [energy_per_item(row) for row, _ in account.priced]
+    known = [account.group.comparable_energy(row) for row, _ in account.priced]
     return bool(known) and all(energy is not None and not energy.estimated for energy in known)
 
 

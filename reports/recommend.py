@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.analysis import Estimate, Row, Tail
+from bench.analysis import EnergyEstimate, Estimate, Row, Tail
 from bench.analysis.choice import Candidate, Choice, Goal, Refusal, choose
 from bench.analysis.cost import Bill, Cost
 from bench.errors import UsageError
@@ -15,7 +15,6 @@ from reports.figures import percent
 from reports.money import MANY, Account
 from reports.money_said import prices_asked
 from reports.standing import Standing, standing, standing_of
-from reports.tables import energy_per_item
 from reports.text import counted, listed, one_line
 from reports.wording import OF_ENERGY, of_caveat
 
@@ -96,11 +95,15 @@ def _candidate(key: int, case: _Case, goal: Goal, way: str, latencies: Mapping[_
     aim = _aim(case, goal, way)
     refused = _OUT.get(standing(case.row))
     latency = latencies.get(case.key) if latencies else case.row.time_per_step
-    energy = energy_per_item(case.row) if _rests_on_energy(goal, way) else None
-    basis = None if energy is None else (case.account.group.device, energy.components, energy.sources)
+    energy = _energy(case) if _rests_on_energy(goal, way) else None
+    basis = None if energy is None else (energy.components, energy.sources)  # GPUs bear their own numbers
     return Candidate(
         key, aim, bool(getattr(aim, "estimated", False)), latency, case.row.accuracy, refused, basis, _widest(aim)
     )
+
+
+def _energy(case: _Case) -> EnergyEstimate | None:
+    return case.account.group.comparable_energy(case.row)
 
 
 def _rests_on_energy(goal: Goal, way: str) -> bool:
@@ -110,23 +113,14 @@ def _rests_on_energy(goal: Goal, way: str) -> bool:
 def _widest(aim: Estimate | None) -> tuple[float, float] | None:
     """Bounds of both errors together; None where it is not known how far the sensors may be off."""
     low, high = (getattr(aim, f"systematic_{side}", None) for side in ("low", "high"))
-    if aim is None or low is None or high is None or aim.low is None or aim.high is None:
+    if aim is None or not aim.value or low is None or high is None or aim.low is None or aim.high is None:
         return None
     return aim.low * low / aim.value, aim.high * high / aim.value
 
 
-def _is_whole(case: _Case) -> bool:
-    """Whether the energy of a case has all components that were read of its group: with fewer it would look small."""
-    known = [energy.components for row in case.account.group.rows if (energy := energy_per_item(row)) is not None]
-    own = energy_per_item(case.row)
-    return own is None or not any(set(own.components) < set(components) for components in known)
-
-
 def _aim(case: _Case, goal: Goal, way: str) -> Estimate | None:
-    if _rests_on_energy(goal, way) and not _is_whole(case):
-        return None
     if goal is Goal.ENERGY:
-        return energy_per_item(case.row)
+        return _energy(case)
     if goal is Goal.COST:
         return None if case.bill is None else _paid(case.bill, way)
     rate = case.row.throughput
@@ -196,7 +190,7 @@ def _words(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str, limits:
     asked = _asked(limits)
     if choice.winner is None:
         yield f"{_title(account)}: {_nothing(choice, goal, asked)}."
-        if goal is Goal.COST:
+        if goal is Goal.COST and {Refusal.NO_FIGURE, Refusal.ESTIMATED} & {reason for _, reason in choice.refused}:
             yield from prices_asked(list({id(case.account): case.account for case in cases}.values()))
     else:
         winner = cases[choice.winner.key]
@@ -213,8 +207,11 @@ def _words(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str, limits:
 def _nothing(choice: Choice, goal: Goal, asked: str) -> str:
     """Why there is no choice; what is lacking is looked at only of cases that keep to the limits."""
     reasons = {reason for _, reason in choice.refused}
+    among = f" that meets {asked}" if asked else ""
+    if Refusal.ESTIMATED in reasons:
+        return f"no case{among} has {_AIMS[goal]} that is no estimate"
     if Refusal.NO_FIGURE in reasons:
-        return f"no case{f' that meets {asked}' if asked else ''} has {_AIMS[goal]}"
+        return f"no case{among} has {_AIMS[goal]}"
     return f"no case meets {asked}" if asked and reasons & _BY_LIMITS else "no case can be recommended"
 
 
@@ -255,7 +252,7 @@ def _against(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str) -> It
     if winner is None or second is None or winner.aim is None or second.aim is None:
         yield "There is no runner-up: every other case is ruled out."
         return
-    more = percent(second.aim.value / winner.aim.value - 1)
+    more = percent(second.aim.value / winner.aim.value - 1) if winner.aim.value else "any"
     ranked = ""
     if not choice.apart:
         ranked = "; the two intervals overlap, so that they are not ranked for certain"
@@ -278,15 +275,15 @@ def _latency(winner: Candidate, limits: Limits) -> Iterator[str]:
 def _doubts(winner: _Case, goal: Goal, way: str, limits: Limits) -> Iterator[str]:
     """What must be known of the winner before it is taken."""
     baseline = one_line(winner.account.group.baseline.variant.id)
-    stands = standing(winner.row)
-    if goal is not Goal.TIME:
-        stands = standing_of(winner.row, "electricity" if goal is Goal.ENERGY else way)
+    by = {Goal.TIME: "rent", Goal.ENERGY: "electricity", Goal.COST: way}[goal]
+    stands = standing_of(winner.row, by)
     if stands in (Standing.UNSURE, Standing.UNJUDGED):
         yield f"Beware: it is UNSURE whether it is better than {baseline}; measure more waves before relying on it."
     elif stands is Standing.SAME:
         yield f"It is the SAME as {baseline} within the noise band; other reasons may decide."
     elif stands is Standing.SLOWER:
-        yield f"Beware: it is SLOWER than {baseline} in its own group."
+        worse = {"rent": "is SLOWER than", "electricity": "takes more energy than"}.get(by, "costs more than")
+        yield f"Beware: it {worse} {baseline} in its own group."
     labels = dict.fromkeys(
         of_caveat(caveat).label
         for caveat in winner.row.caveats

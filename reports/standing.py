@@ -37,19 +37,26 @@ def standing(row: Row) -> Standing:
 def standing_of(row: Row, way: str) -> Standing:
     """Where a case stands in what it costs by a way of paying, for which time or energy or both decide.
 
-    Rent follows the time, electricity the energy; ownership is both, and as doubtful as the more doubtful of them.
+    Rent follows the time, electricity the energy; ownership is the sum of both.
     """
     by_time = standing(row)
     if by_time in _UNCOMPARED or way not in ("electricity", "ownership"):
         return by_time
     by_energy = Standing.UNJUDGED if row.energy_verdict is None else _JUDGED[row.energy_verdict]
-    return by_energy if way == "electricity" else max(by_time, by_energy, key=_DOUBT.index)
+    return by_energy if way == "electricity" else _both(by_time, by_energy)
+
+
+def _both(one: Standing, other: Standing) -> Standing:
+    """What may be said of a sum of two, each of which was judged by itself."""
+    if one is other:
+        return one
+    pair = {one, other}
+    if Standing.UNJUDGED in pair:
+        return Standing.UNJUDGED
+    if Standing.UNSURE in pair or pair == {Standing.FASTER, Standing.SLOWER}:
+        return Standing.UNSURE
+    return one if other is Standing.SAME else other
 
 
 #: What no comparison has put there.
 _UNCOMPARED = (Standing.FAILED, Standing.STRUCK, Standing.BASELINE)
-#: From what is surely better to what is surely worse, doubts before the latter.
-_DOUBT = (
-    *(Standing.FASTER, Standing.SAME, Standing.UNSURE, Standing.UNJUDGED, Standing.SLOWER),
-    *_UNCOMPARED,
-)

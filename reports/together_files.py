@@ -66,5 +66,6 @@ def _values(entry: Entry, together: Together) -> Iterator[object]:
     measured = "profiled" if glance.profiled else "measured"
     yield "failed" if glance.failed else measured if glance.honoured and glance.right else "struck"
     yield glance.items_per_step
-    for interval, factor in ((glance.item_s, glance.items_per_step), (glance.speedup, 1)):
+    speedup = glance.speedup if glance.judged else None  # else its baseline cannot be relied on
+    for interval, factor in ((glance.item_s, glance.items_per_step), (speedup, 1)):
         yield from ("",) * 3 if interval is None else ("" if one is None else one * factor for one in interval)

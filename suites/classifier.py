@@ -70,9 +70,9 @@ def check_output(model: nn.Module, name: str | None, shape: Shape, classes: int)
         msg = f"model {label!r} does not take images of {format_shape(shape)} ({describe(error)}); set its input shape"
         raise UsageError(msg) from error
     if not isinstance(scores, torch.Tensor):
-        found = f"returns {type(scores).__name__}{' while it is trained' if model.training else ''}"
-        other = "; or measure inference alone, -k inference" if model.training else ""
-        msg = f"model {label!r} {found}; it must return one tensor of scores [batch, {classes}]{other}"
+        msg = f"model {label!r} returns {type(scores).__name__}; it must return one tensor of scores [batch, {classes}]"
+        if model.training:
+            msg = f"while it is trained, {msg}, or measure inference alone, -k inference"
         raise UsageError(msg)
     if tuple(scores.shape) != (2, classes):
         found = list(scores.shape)

@@ -143,10 +143,13 @@ def device_of(group: Group, run: Run) -> Device:
     log = run.log_of(row.trial for row in group.rows)
     uuid = None if log is None else dict(log.devices).get(group.device)
     asked = None if log is None else counted_gpus(log, group.device, run.plan.power)
-    units = max(1, len(asked or ()))  # where its own is unknown, all were counted: that is a caveat, and no second bill
+    # Where its own is unknown, all were counted: that is a caveat, and no second bill.
+    alike = {named[each] for each in named if not asked or each in asked}
+    if len(alike) > 1 and asked and len(asked) > 1:
+        return Device(" + ".join(sorted(alike)), 1)  # of several products there is no one price
+    units = max(1, len(asked or ()))
     if uuid in named:
         return Device(named[uuid] or group.device, units)
-    alike = {name for each, name in named.items() if not asked or each in asked}
     return Device((alike.pop() if len(alike) == 1 else "") or group.device, units)
 
 
@@ -233,7 +236,8 @@ def _joules(item_s: Estimate, energy_j: EnergyEstimate | None, tariff: Tariff) -
         )
     if tariff.board is None:
         return None
-    return replace(_combined("energy per item", "J", [(tariff.board.power_w, _as_cost(item_s))]), estimated=True)
+    watts = tariff.board.power_w * tariff.device.units
+    return replace(_combined("energy per item", "J", [(watts, _as_cost(item_s))]), estimated=True)
 
 
 def _rent(item_s: Estimate, tariff: Tariff, *, spot: bool) -> Cost | None:

@@ -16,7 +16,7 @@ from bench.analysis.correctness import (
     loss_difference,
     score_error,
 )
-from bench.analysis.energy import TrialEnergy, compare_energy, counted_gpus, energy_of
+from bench.analysis.energy import EnergyEstimate, TrialEnergy, compare_energy, counted_gpus, energy_of
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
 from bench.analysis.independence import Independence, independence
 from bench.analysis.quality import caveats, check_caveats
@@ -68,6 +68,17 @@ class Group:
     baseline: Case
     rows: tuple[Row, ...]
     independence: Independence | None = None  # None where nothing was measured that binds to a vendor
+
+    def comparable_energy(self, row: Row) -> EnergyEstimate | None:
+        """The energy per item of one of the rows; None where fewer components were read than of another.
+
+        A sensor that fell silent would make it look small beside the others.
+        """
+        known = [one.energy.per_item for one in self.rows if one.energy is not None and one.energy.per_item is not None]
+        own = None if row.energy is None else row.energy.per_item
+        if own is None or any(set(own.components) < set(other.components) for other in known):
+            return None
+        return own
 
 
 def summarise(run: Run) -> tuple[Group, ...]:

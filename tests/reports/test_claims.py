@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from bench import Variant
+from bench import Variant, Verdict
 from bench.analysis import compare_runs, summarise
 from bench.analysis.choice import Candidate, Goal, choose
 from bench.analysis.cost import bill_of, device_of, tariff_of
@@ -20,7 +20,7 @@ from bench.records import Caveat, CaveatKind, Check, CheckKind, Failure, Gpu, Pr
 from bench.records.power import Board, Component, GpuState, Part, PowerTrace
 from reports.compare import compose_comparison
 from reports.document import compose
-from reports.figures import Bounds, column_scale, percent, told_apart
+from reports.figures import Bounds, column_scale, fraction, percent, told_apart
 from reports.frames import frame
 from reports.money import accounts_of
 from reports.recommend import Limits, advise
@@ -67,6 +67,8 @@ def test_the_cheapest_that_is_not_ranked_says_so():
     run = make_run(spread(make_trial(), 0.004, 0), *close)
     (said,) = [one for one in compose(run, BOOK).summary if "1 million images cost" in one]
     assert "with cpu-fp32-threads1 by rent" in said
+    places = table(compose(run, BOOK), "inference: where to run it")
+    assert places.lines[0].cells[0].detail == "not ranked before cpu-fp32-threads2"
     assert said.endswith("; it is not ranked before cpu-fp32-threads2.")
 
 
@@ -96,6 +98,9 @@ def test_an_unsound_baseline_gives_nobody_a_speed_up(tmp_path: Path, kind: str):
     (found,) = tables_of(together(tmp_path, run, replace(run, id="b")))
     (ratio,) = [n for n, column in enumerate(found.columns) if column.key == "speedup"]
     assert {line.cells[ratio].text for line in found.lines} == {kind, "unjudged"}
+    write_together_csv(together(tmp_path / "again", run, replace(run, id="b")), tmp_path / "a.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text(encoding="utf-8"))))
+    assert [row["speed-up"] for row in rows] == [""] * 4
 
 
 # --- by which evidence ----------------------------------------------------------------------------------------------
@@ -116,6 +121,31 @@ def test_what_is_paid_for_energy_is_as_doubtful_as_the_energy_and_rent_as_the_ti
     assert standing_of(row, "electricity").value == row.energy_verdict.value
     assert standing_of(row, "ownership") is Standing.UNSURE
     assert standing_of(group.rows[0], "ownership") is Standing.BASELINE
+
+
+@pytest.mark.parametrize(
+    ("by_time", "by_energy", "both"),
+    [
+        ("FASTER", "FASTER", "FASTER"),
+        ("FASTER", "SAME", "FASTER"),
+        ("SAME", "FASTER", "FASTER"),
+        ("SAME", "SAME", "SAME"),
+        ("FASTER", "SLOWER", "UNSURE"),
+        ("UNSURE", "SLOWER", "UNSURE"),
+        ("SLOWER", "SAME", "SLOWER"),
+        ("SLOWER", "SLOWER", "SLOWER"),
+        ("FASTER", "UNSURE", "UNSURE"),
+        ("FASTER", None, "UNJUDGED"),
+        (None, "SLOWER", "UNJUDGED"),
+    ],
+)
+def test_what_is_paid_for_time_and_energy_together_follows_from_both(by_time, by_energy, both):
+    (group,) = summarise(make_run(make_trial(), make_trial(step_s=0.01, threads=1)))
+    verdicts = [None if name is None else Verdict[name] for name in (by_time, by_energy)]
+    row = replace(group.rows[1], verdict=verdicts[0], energy_verdict=verdicts[1])
+    assert standing_of(row, "ownership") is Standing[both]
+    assert standing_of(row, "electricity") is Standing[by_energy or "UNJUDGED"]
+    assert standing_of(row, "rent") is standing_of(row, "spot rent") is Standing[by_time or "UNJUDGED"]
 
 
 def test_the_confidence_of_an_interval_is_that_it_was_made_with():
@@ -215,8 +245,9 @@ def test_a_missing_price_is_not_called_a_missed_limit():
     (first, second, *_) = advise(accounts, "inference", Goal.COST, generous).lines
     assert first == "Inference: no case that meets a latency of 10.0 s at most has a price."
     assert second.startswith("The price book has neither rent nor purchase price of Example CPU 9000")
-    (first, *_) = advise(accounts, "inference", Goal.COST, Limits(max_latency_s=1e-6)).lines
-    assert first == "Inference: no case meets a latency of 1.00 µs at most."
+    missed = advise(accounts, "inference", Goal.COST, Limits(max_latency_s=1e-6)).lines
+    assert missed[0] == "Inference: no case meets a latency of 1.00 µs at most."
+    assert not any("price book" in line for line in missed)
 
 
 def test_joules_of_other_sensors_are_ranked_only_beyond_all_that_either_may_be_off_by():
@@ -290,11 +321,21 @@ def _on(variant, device: str):
 
 def test_two_workloads_of_one_name_are_not_one_place_to_run_it():
     wide, narrow = (replace(INFERENCE, parameters=(*INFERENCE.parameters, ("width", width))) for width in (1024, 512))
-    run = make_run(*(make_trial(workload, s) for workload, s in ((wide, 0.02), (narrow, 0.01))))
-    tables = compose(run, BOOK).places
-    assert all(len({line.cells[0].text for line in one.lines}) == 1 for one in tables)
+    run = make_run(
+        *(make_trial(workload, s * f, threads=n) for workload, s in ((wide, 0.02), (narrow, 0.01)) for n, f in _THREADS)
+    )
+    tables = {one.title: one for one in compose(run, BOOK).places if "where to run it" in one.title}
+    assert len(tables) == 2
+    for width, cheapest in ((1024, "0.01736"), (512, "0.00868")):
+        (found,) = [one for title, one in tables.items() if title.endswith(f"width {width}): where to run it")]
+        assert [line.cells[0].text for line in found.lines] == ["cpu-fp32-threads1", "cpu-fp32"]
+        assert found.lines[1].cells[3].text.startswith(cheapest)
     with pytest.raises(UsageError, match="measured with different parameters"):
         advised(run, Goal.TIME)
+
+
+#: Threads, and what they make of a step.
+_THREADS = ((0, 1.0), (1, 0.5))
 
 
 def test_ownership_without_idle_power_says_so():
@@ -319,6 +360,9 @@ def test_what_somebody_wrote_is_not_rounded_away(value: float, text: str):
 def test_what_is_beyond_a_limit_is_seen_to_be():
     assert [_words(one) for one in told_apart(0.5, 0.01)] == ["50 %", "1 %"]
     assert [_words(one) for one in told_apart(0.01, 0.01)] == ["1 %", "1 %"]
+    assert [_words(one) for one in told_apart(1789 / 1797, 0.996)] == ["99.55 %", "99.6 %"]
+    assert [_words(one) for one in told_apart(0.1221, 0.122)] == ["12.21 %", "12.2 %"]
+    assert told_apart(6.1e-7, 1e-4, fraction) == ("6.1e-7", "1.0e-4")
     wide = of_caveat(Caveat.of(CaveatKind.IMPRECISE, half_width=0.01004, wanted=0.01))
     assert _words(wide.sentence) == "the interval of its speed-up is ±1.004 %, wider than the ±1 % asked for"
     wrong = Caveat.of(
@@ -337,8 +381,11 @@ def test_a_first_figure_of_zero_hides_none_of_the_others():
 def test_sensors_that_said_nothing_but_zero_leave_a_report():
     run = with_energy(make_run(make_trial()), [0.0], idle_w=0.0)
     environment = replace(run.environment, gpus=(Gpu(0, "Example GPU 1", "GPU-1"),))
-    document = compose(replace(run, environment=environment), BOOK)
-    assert document.sections
+    zero = replace(run, environment=environment)
+    assert compose(zero, BOOK).sections
+    assert "take cpu-fp32 on cpu" in advised(zero, Goal.ENERGY).lines[0]
+    two = with_energy(make_run(make_trial(), make_trial(threads=1)), [0.0, 0.0], idle_w=0.0)
+    assert any(line.startswith("Runner-up") for line in advised(two, Goal.ENERGY).lines)
 
 
 @pytest.mark.parametrize("name", ["bill-80.txt", "bill-plain-80.txt", "console-80.txt", "together-80.txt"])
@@ -367,6 +414,16 @@ def test_what_grew_is_called_slower_or_more():
     assert "Energy per item: MORE in training[cpu-fp32-channels_last]." in sheet.sentences
     back = compose_comparison(compare_runs(new, base))
     assert "Energy per item: LESS in training[cpu-fp32-channels_last]." in back.sentences
+
+
+def test_a_change_with_another_interval_than_the_rest_says_so():
+    base, new = _base_and_slower(1.0), _base_and_slower(1.1)
+    left = replace(new.trials[1], samples=tuple(s for s in new.trials[1].samples if s.wave < 3))
+    sheet = compose_comparison(compare_runs(base, replace(new, trials=(new.trials[0], left))))
+    (times,) = [one for one in sheet.tables if one.title.startswith("Time per")]
+    assert "of training[cpu-fp32-channels_last] its 98 % interval" in _words(times.legend)
+    plain = compose_comparison(compare_runs(base, new))
+    assert not any("98 %" in _words(one.legend) for one in plain.tables)
 
 
 def test_csv_and_digest_have_the_figures_of_each_run(tmp_path: Path):

@@ -83,7 +83,10 @@ def test_a_factory_that_makes_no_module_is_refused(factory, words):
     [
         ("grey", "does not take images of 3x32x32"),
         ("seven_classes", r"turns a batch of 2 into \[2, 7\], not \[2, 10\]"),
-        ("ReturnsAPair", "returns tuple while it is trained; it must return one tensor .* or measure inference alone"),
+        (
+            "ReturnsAPair",
+            "while it is trained, model .* returns tuple; it must return one tensor .*, or measure inference alone",
+        ),
     ],
 )
 def test_a_model_whose_output_does_not_fit_is_refused(factory, words):
