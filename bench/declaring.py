@@ -17,6 +17,7 @@ OPTIONS = pytest.StashKey[Options]()
 
 def options_of(config: pytest.Config) -> Options:
     """The options of this pytest session, as the plugin read them."""
+    declared(config).heard = True
     return config.stash[OPTIONS]
 
 
@@ -26,6 +27,7 @@ class Declarations:
 
     selections: list[Selection] = field(default_factory=list)
     refusal: str | None = None
+    heard: bool = False  # whether any of them has asked for the options
 
 
 _DECLARED = pytest.StashKey[Declarations]()

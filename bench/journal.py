@@ -45,6 +45,8 @@ _SYNC_EVERY_S = 5.0
 #: How file systems without locks answer: of some clusters, and of NFS without its lock server.
 _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
+#: Of data alone where there is such a call.
+_sync = getattr(os, "fdatasync", os.fsync)
 _decoder = msgspec.json.Decoder(Entry)
 
 
@@ -127,7 +129,7 @@ class Journal:
         try:
             _write_all(self._handle, line)
             if isinstance(entry, _MILESTONES) or self._clock() - self._synced_s >= _SYNC_EVERY_S:
-                os.fdatasync(self._handle)
+                _sync(self._handle)
                 self._synced_s = self._clock()
                 self._check_place()
         except BaseException as error:  # an interruption as well: what is not known to be there must not be there

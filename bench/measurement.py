@@ -359,6 +359,8 @@ class GroupMeasurement:
         try:
             inspected = worker.ask(request, Inspected, self._limit_s(self._plan.block_limit_s))
         except (BenchError, OSError) as error:
+            if self._left_s() <= 0:
+                raise  # it was not given the time it may take
             self._doubt(dossier, wave, [Caveat.of(CaveatKind.NOT_INSPECTED, reason=str(error))])
             self._lost_in[dossier.index] = wave
             worker.kill()

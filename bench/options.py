@@ -21,6 +21,7 @@ from bench.errors import UsageError
 from bench.option_values import COPIES
 from bench.records import Plan
 from bench.records.plan import TOLERANCES, WORKER_STARTS
+from bench.storage import shown_path
 
 if TYPE_CHECKING:  # workers load the suites, and these options with them; pytest would cost each a quarter of a second
     import pytest
@@ -218,7 +219,7 @@ def read_options(config: pytest.Config) -> Options:
     if "fail_on" in rest and "against" not in rest:
         msg = "--bench-fail-on compares with a stored run; name it with --bench-against=RUN"
         raise UsageError(msg)
-    folders = (config.invocation_params.dir, config.rootpath)
+    folders = (config.invocation_params.dir, home, config.rootpath)
     return Options(
         plan=_plan(plan_values, rest),
         axes=parse_axes(_repeated(config, settings, "axis")),
@@ -237,7 +238,11 @@ def _given(config: pytest.Config, settings: Mapping[str, Any], home: Path, name:
     folder = config.invocation_params.dir
     if given is None and name in settings:
         given, where, folder = settings[name], f"[tool.joulemark] {name}", home
-    return (given if given is None or name not in _PLACES else str(folder / str(given))), where
+    if given is not None and name in _PLACES:
+        return str(folder / str(given)), where
+    if given is not None and name == "data" and str(given).endswith(".npz") and folder == home:
+        return str(shown_path(folder / str(given))), where  # as short as can be: runs are compared by it
+    return given, where
 
 
 def _plan(values: dict[str, Any], rest: dict[str, Any]) -> Plan:

@@ -179,6 +179,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the run for the last time and tell whoever listens."""
     measuring = session.config.stash.get(SESSION, None)
     if measuring is None:
+        if _is_ungated(session.config) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return
     run = measuring.finish()
     if (status := ended_with()) is not None:
@@ -197,12 +199,18 @@ def _refuse_unheard(config: pytest.Config, measuring: Session) -> None:
         UsageError: one was given, and no suite has asked.
     """
     given = [name for name in FOR_SUITES if config.getoption(f"bench_{name}") not in (None, False)]
-    if given and any(measuring.selected) and not declared(config).selections:
+    if given and any(measuring.selected) and not declared(config).heard:
         msg = (
             f"nothing that was selected follows --bench-{given[0]}; leave it out, or let the suite ask for its cases "
-            "with bench.declare"
+            "with bench.declare, or for bench.options_of(config)"
         )
         raise UsageError(msg)
+
+
+def _is_ungated(config: pytest.Config) -> bool:
+    """Whether gates were asked for and no case was there to be measured, not even to be skipped."""
+    asked = bool(_options(config).fail_on) and getattr(config.option, "benchmark_only", False) and _will_measure(config)
+    return bool(asked) and SESSION not in config.stash
 
 
 def _check_base(config: pytest.Config, measuring: Session) -> None:
@@ -246,6 +254,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         folder = shown_path(measuring.path.parent)
         advice = f"not all was measured; go on with --bench-resume={folder} and the same options"
         terminalreporter.write_line(f"joulemark: {advice}", yellow=True)
+    if measuring is None and _is_ungated(config):
+        terminalreporter.write_line("joulemark: nothing was there to be measured, so its gates have failed", red=True)
     gating, base = config.stash.get(_GATING, None), config.stash.get(_BASE, None)
     if gating is not None:
         terminalreporter.write_line(f"joulemark: {gating.line}", red=not gating.passed)

@@ -165,6 +165,8 @@ class Session:
                     raise UsageError(msg)
                 self._declared = False
             self.select([case])
+            if case in self._results:  # it plainly cannot run here
+                return self._results[case]
             if self._keeper is None:
                 self.get_ready()
             else:
@@ -329,7 +331,8 @@ class Session:
 
     def _too_late(self, case: Case) -> Skip:
         folder = self._keeper.folder if self._keeper is not None else self.options.out
-        return Skip(case, "the time limit of the run has passed", f"go on with --bench-resume={folder}")
+        advice = f"go on with --bench-resume={folder}" if self._declared else "allow more (--bench-time-limit)"
+        return Skip(case, "the time limit of the run has passed", advice)
 
     def _unmeasured(self, case: Case) -> list[Case]:
         return [member for member in self._groups.get(case.group, ()) if member not in self._results]

@@ -13,6 +13,7 @@ from reports.text import one_line
 _NAMES: Mapping[str, str] = {
     "cpu": "processor",
     "cores_usable": "cores usable",
+    "cores_physical": "cores without second threads",
     "cpu_quota_cores": "cores by CPU quota",
     "memory_bytes": "memory",
     "cpu_governor": "frequency governor",

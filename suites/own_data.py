@@ -4,13 +4,15 @@
 
     numpy.savez("mine.npz", train_images=..., train_labels=..., held_out_images=..., held_out_labels=...)
 
-Images are [n, channels, height, width]: uint8 from 0 to 255, treated as all others are, or floats, taken as they are,
-for a model that was trained on images prepared in its own way. Labels are whole numbers, [n], from 0.
+Images are [n, channels, height, width], and resized to the model's input where they have another size. Bytes (uint8,
+0 to 255) are normalised as all others are, floats are not: they are for a model that was trained on images prepared in
+its own way. Labels are whole numbers, [n], from 0.
 """
 
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,11 @@ from bench import UsageError
 from suites.splits import DataSet, Split
 
 ENDING = ".npz"
+#: What a damaged, forged or encrypted file may raise.
+_UNREADABLE = (
+    *(OSError, ValueError, EOFError, TypeError, AttributeError),
+    *(zipfile.BadZipFile, zlib.error, RuntimeError, MemoryError),
+)
 _BYTES = np.dtype(np.uint8)
 _ARRAYS = ("train_images", "train_labels", "held_out_images", "held_out_labels")
 
@@ -54,7 +61,7 @@ def load(place: str, _classes: int, _downloads: Path) -> DataSet:
     except KeyError as error:
         msg = f"data {place!r}: {' '.join(str(error.args[0]).split())}; it needs {', '.join(_ARRAYS)}"
         raise UsageError(msg) from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         msg = f"data {place!r} cannot be read ({' '.join(str(error).split())[:200]}); write it with numpy.savez"
         raise UsageError(msg) from error
     parts = [_split(place, name, arrays[f"{name}_images"], arrays[f"{name}_labels"]) for name in ("train", "held_out")]

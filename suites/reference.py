@@ -232,7 +232,7 @@ def _key(subject: Subject, model: nn.Module, batch: int | None = None) -> dict[s
     """
     return {
         "model": subject.model or "resnet18",
-        **({} if subject.model is None else {"file": _source_file(subject.model)}),
+        **({} if subject.model is None else {"model_file": _source_file(subject.model)}),
         "weights": _digest(model),
         "classes": subject.classes,
         **data_key(subject.data, subject.shape),

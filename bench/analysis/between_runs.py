@@ -292,11 +292,13 @@ def _measured_energy(trial: Trial, run: Run) -> tuple[Figures, tuple[tuple[str, 
 def _same_sensors(before: Trial, after: Trial, base: Run, new: Run) -> bool:
     """Whether both runs read the very same hardware: a sensor's gain cancels on one board and nowhere else.
 
-    Of a CPU, which has no number of its own, the machine must be the same, where both runs know it.
+    A GPU has a number of its own. Of what has none, the machine must be the same, where both runs know it.
     """
     sensors = []
     for trial, run in ((before, base), (after, new)):
         found = _measured_energy(trial, run)
         sensors.append(None if found is None else (found[1], run.environment.cpu))
+    if sensors[0] is None or sensors[0] != sensors[1]:
+        return sensors[0] == sensors[1]
     machines = {run.environment.machine for run in (base, new)} - {None}
-    return sensors[0] == sensors[1] and len(machines) < 2
+    return len(machines) < 2 or all(name.startswith("GPU-") for name, _ in sensors[0][0])

@@ -36,8 +36,10 @@ class Block(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As people count: "wave 1 round 3", or "wave 1 energy"."""
-        return f"wave {self.wave + 1} {'energy' if self.for_energy else f'round {self.round + 1}'}"
+        """As people count: "wave 1 round 3", "wave 1 energy", and a second one of that "wave 1 energy 2"."""
+        if not self.for_energy:
+            return f"wave {self.wave + 1} round {self.round + 1}"
+        return f"wave {self.wave + 1} energy{f' {self.round + 1}' if self.round else ''}"
 
 
 class Watch(NamedTuple):

@@ -10,7 +10,17 @@ from bench.records import Environment, Run
 Value = str | int | float | bool | None
 _Key = tuple[str, str]  # whose, and which
 #: Facts of the environment that can change a figure; load is a state and no setting.
-_FACTS = ("cpu", "cores_usable", "cpu_quota_cores", "memory_bytes", "system", "python", "cpu_governor", "gpu_driver")
+_FACTS = (
+    "cpu",
+    "cores_usable",
+    "cores_physical",
+    "cpu_quota_cores",
+    "memory_bytes",
+    "system",
+    "python",
+    "cpu_governor",
+    "gpu_driver",
+)
 
 
 @dataclass(frozen=True)

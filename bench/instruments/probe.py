@@ -43,6 +43,7 @@ _PREFIXES = (
     *("CUBLAS", "NVIDIA_", "NCCL_", "ORT_", "OV_", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "LD_BIND_NOW"),
 )
 #: ... but not where something is.
+_SECRETS = ("KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CRED")
 _PLACES = ("_HOME", "_DIR", "_PATH", "_ROOT", "_CACHE", "_LOCATION")
 
 
@@ -59,7 +60,7 @@ def environment() -> Environment:
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),
         packages=tuple((name, version) for name in _PACKAGES if (version := _version(name)) is not None),
-        variables=tuple(sorted((name, value) for name, value in os.environ.items() if _decides(name))),
+        variables=tuple(sorted((name, _readable(value)) for name, value in os.environ.items() if _decides(name))),
         cpu_governor=_text(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         load_average=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         gpu_driver=driver,
@@ -68,9 +69,15 @@ def environment() -> Environment:
     )
 
 
+def _readable(value: str) -> str:
+    """Without what is no text: the environment is bytes, and any may stand in it."""
+    return value.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def _decides(name: str) -> bool:
     """Whether an environment variable can change a figure, by what libraries of this field look at."""
-    return name.startswith(_PREFIXES) and not name.endswith(_PLACES)
+    secret = any(word in name for word in _SECRETS)  # of these libraries' makers, for their services
+    return name.startswith(_PREFIXES) and not name.endswith(_PLACES) and not secret
 
 
 def why_unavailable(device: str) -> tuple[str, str] | None:

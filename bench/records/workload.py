@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,11 +40,11 @@ class Workload:
             msg = f"workload {self.name!r} cannot measure {self.measures!r}; choose {THROUGHPUT} or {LATENCY}"
             raise UsageError(msg)
         for name, value in self.parameters:
-            given: object = value  # whatever a user wrote
-            if given is not None and not isinstance(given, str | int | float):
+            plain = value is None or type(value) in (str, int, float, bool)  # no subclass, which would not travel
+            if not plain or (isinstance(value, float) and not math.isfinite(value)):
                 msg = (
                     f"workload {self.name!r} has the parameter {name}={value!r}, which no other process can be given; "
-                    "use text, a number, True, False or None"
+                    "use text, a finite number, True, False or None"
                 )
                 raise UsageError(msg)
         for name in filter(None, (self.build, self.prepare)):

@@ -88,6 +88,7 @@ class CaseRunner:
         _use_caches(request)
         if self._own_process and variant.device == "cpu":
             limits.bound_memory()
+        settings.set_environment(variant)
         build = find(workload.build, request.source)
         settings.apply(variant, request.seed)
         self._stopwatch = choose_stopwatch(variant)

@@ -42,7 +42,7 @@ def apply(variant: Variant, seed: int) -> None:
     """
     import torch
 
-    _set_environment(variant)
+    set_environment(variant)
     torch.manual_seed(seed)
     torch.set_num_threads(variant.threads or threads_by_default())
     torch.backends.mkldnn.set_flags(bool(variant["onednn"]))  # type: ignore[no-untyped-call]
@@ -120,7 +120,8 @@ def _environment(variant: Variant) -> Mapping[str, str | None]:
     }
 
 
-def _set_environment(variant: Variant) -> None:
+def set_environment(variant: Variant) -> None:
+    """What libraries read by themselves, some of them once: before any code of the user's is imported."""
     for name, value in _environment(variant).items():
         if value is None:
             os.environ.pop(name, None)

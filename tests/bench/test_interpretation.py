@@ -24,7 +24,7 @@ from bench.instruments.host import HostMeter
 from bench.instruments.power import Panel
 from bench.instruments.tdp import BusyTime
 from bench.metering import SampledMeter
-from bench.records import Caveat, CaveatKind, SampleKind, Trial
+from bench.records import Caveat, CaveatKind, Run, SampleKind, Trial
 from bench.records.power import Board, GpuState, PowerLog, Reading, Span, SpanKind
 from bench.records.prices import PriceBook, Purchase
 from tests.bench.test_between_runs import _run
@@ -251,8 +251,17 @@ def test_energy_of_two_machines_is_not_compared():
     here, there = (
         replace(run, environment=replace(run.environment, machine=number)) for run, number in ((one, "a"), (other, "b"))
     )
-    assert Metric.ENERGY not in compare_runs(here, there).changes
-    assert Metric.ENERGY in compare_runs(here, other).changes  # an older run does not know its machine
+    assert Metric.ENERGY in compare_runs(here, there).changes  # a GPU has a number of its own
+    mine, yours, older = (_read_by_rapl(run) for run in (here, there, other))
+    assert Metric.ENERGY not in compare_runs(mine, yours).changes
+    assert Metric.ENERGY in compare_runs(mine, older).changes  # an older run does not know its machine
+
+
+def _read_by_rapl(run: Run) -> Run:
+    logs = (
+        replace(log, traces=tuple(replace(t, component=CPU, source="rapl") for t in log.traces)) for log in run.power
+    )
+    return replace(run, power=tuple(logs))
 
 
 def test_a_log_without_any_sensor_is_no_energy():

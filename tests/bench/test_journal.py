@@ -100,7 +100,7 @@ def test_an_interruption_while_a_line_is_forced_to_the_disk_leaves_no_half_truth
     journal = Journal.create(tmp_path)
     journal.append(OPENED)
     with monkeypatch.context() as patch:
-        patch.setattr("os.fdatasync", interrupted)
+        patch.setattr("bench.journal._sync", interrupted)
         with pytest.raises(KeyboardInterrupt):
             journal.append(OPENED)
     journal.append(ENTRIES[1])

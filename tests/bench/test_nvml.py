@@ -151,7 +151,7 @@ def test_another_process_on_the_gpu_is_counted_and_its_blocks_named(scenes):
     told = scenes["shared"]
     beside = told["beside ours"]["caveats"]["shared"]
     assert (beside["processes"], beside["blocks"], beside["of"]) == (1, 1, 2)
-    assert beside["named"] == "wave 1 round 2"
+    assert beside["named"] == "wave 1 energy 2"
     assert told["before us"]["caveats"]["shared"]["blocks"] == 2
     assert "shared" not in told["not before us"]["caveats"]  # in a container this may be a worker of ours
 
@@ -163,7 +163,7 @@ def test_memory_of_a_gpu_is_that_of_the_process_on_the_gpu_that_cuda_shows_it(sc
 def test_throttling_from_the_third_second_marks_the_blocks_after(scenes):
     caveats = scenes["throttled"]["caveats"]
     assert caveats["throttled"]["reasons"] == "sw_power_cap"
-    assert caveats["throttled"]["named"] == "wave 1 round 2, wave 1 round 3"
+    assert caveats["throttled"]["named"] == "wave 1 energy 2, wave 1 energy 3"
     assert caveats["temperature_drift"]["high_c"] == 85
     assert scenes["throttled"]["blocks"] == 3  # nothing is discarded
 

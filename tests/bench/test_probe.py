@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,32 @@ def test_copies_of_a_self_check_need_room_beside_a_single_case_and_one_process_n
         session.get_ready()
         assert (session.known_skip(case) is not None) is skipped
         session.finish()
+
+
+def test_of_the_environment_what_decides_figures_is_kept_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are shared."""
+    wanted = {"OMP_NUM_THREADS": "2", "MALLOC_ARENA_MAX": "1", "TORCHINDUCTOR_MAX_AUTOTUNE": "1", "LD_PRELOAD": "/x.so"}
+    unwanted = (
+        "NVIDIA_API_KEY",
+        "TRITON_AUTH_TOKEN",
+        "TORCH_HOME",
+        "CUDA_HOME",
+        "TORCHINDUCTOR_CACHE_DIR",
+        "AWS_REGION",
+    )
+    for name, value in {**wanted, **dict.fromkeys(unwanted, "hidden")}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("OMP_PLACES", os.fsdecode(b"\xff{0}"))
+    found = dict(probe.environment().variables)
+    assert wanted.items() <= found.items()
+    assert not set(unwanted) & found.keys()
+    assert found["OMP_PLACES"] == "\ufffd{0}"
+
+
+def test_a_machine_is_known_by_a_digest_that_is_the_same_every_time(tmp_path: Path) -> None:
+    (tmp_path / "machine-id").write_text("0123456789abcdef\n")
+    one, other = (probe._machine(tmp_path / "machine-id") for _ in range(2))
+    assert one == other
+    assert one is not None
+    assert "0123" not in one
+    assert probe._machine(tmp_path / "gone") is None

@@ -1,5 +1,8 @@
 """Variants are equal when they mean the same, and have ids a person would type."""
 
+import math
+
+import numpy
 import pytest
 
 from bench import Case, UsageError, Variant, Workload, expand
@@ -34,13 +37,13 @@ def test_an_axis_of_the_users_own_follows_the_known_ones() -> None:
     assert variant["width"] == 256
 
 
-@pytest.mark.parametrize("value", [0.5, None, (1, 2), 1j])
+@pytest.mark.parametrize("value", [0.5, None, (1, 2), 1j, numpy.int64(3), numpy.str_("a")])
 def test_a_value_that_an_id_cannot_say_is_refused_in_a_sentence(value) -> None:
     with pytest.raises(UsageError, match=r"axis dropout has the value .*; give text, a whole number or True and False"):
         expand(dropout=[value])
 
 
-@pytest.mark.parametrize("value", [[64, 128], {"a": 1}, object(), b"x"])
+@pytest.mark.parametrize("value", [[64, 128], {"a": 1}, object(), b"x", numpy.float64(0.1), math.nan, math.inf])
 def test_a_parameter_that_cannot_travel_is_refused_in_a_sentence(value) -> None:
     with pytest.raises(UsageError, match=r"workload 'sums' has the parameter sizes=.*no other process can be given"):
         Workload.of("sums", expand, sizes=value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,53 @@ def test_steps_can_be_tried_through_the_command(pytester: pytest.Pytester) -> No
     result = pytester.run("joulemark", "run", "bench_sums.py", "--benchmark-disable", *QUICK)
     assert result.ret == 0
     assert not list(pytester.path.glob("out/*"))
+
+
+def test_a_suite_that_asks_for_the_options_itself_hears_them(pytester: pytest.Pytester) -> None:
+    path = _suite(pytester, "10")
+    hook = "\nimport bench\n\ndef pytest_generate_tests(metafunc):\n    bench.options_of(metafunc.config)\n"
+    path.write_text(path.read_text() + hook)
+    assert _run(pytester, "--bench-axis", "threads=1,2").ret == pytest.ExitCode.OK
+
+
+def test_a_gate_fails_where_the_suite_has_vanished(pytester: pytest.Pytester) -> None:
+    """It skips itself as a whole, and other tests are there to make the session look alive."""
+    _suite(pytester, "10")
+    pytester.makepyfile(bench_sums="import pytest\npytest.skip('no such package', allow_module_level=True)")
+    other = pytester.makepyfile(test_other="def test_other():\n    pass\n")
+    gated = ("--bench-against=out", "--bench-fail-on=time:5%", str(other))
+    result = _run(pytester, *gated)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*nothing was there to be measured, so its gates have failed*"])
+
+
+def test_a_late_case_that_cannot_run_here_is_skipped_beside_others(pytester: pytest.Pytester) -> None:
+    path = _suite(pytester, "10")
+    path.write_text(path.read_text() + LATE)
+    result = _run(pytester)
+    result.assert_outcomes(passed=1, skipped=1)
+
+
+LATE = """
+def test_on_a_gpu(measure):
+    measure(Case(SUMS, CASES[0].variant.__class__.of(device="cuda:7", length=10)))
+"""
+
+
+def test_own_data_of_the_project_s_file_is_meant_from_there(pytester: pytest.Pytester) -> None:
+    pytester.makepyprojecttoml('[tool.pytest.ini_options]\n[tool.joulemark]\ndata = "mine.npz"\n')
+    below = pytester.mkdir("below")
+    (below / "bench_said.py").write_text(SAID)
+    told = pytester.runpytest_subprocess("-s", "below/bench_said.py", "-o", "python_files=bench_*.py")
+    told.stdout.fnmatch_lines(["*data=mine.npz*"])
+    os.chdir(below)
+    told = pytester.runpytest_subprocess("-s", "bench_said.py", "-o", "python_files=bench_*.py")
+    told.stdout.fnmatch_lines([f"*data={pytester.path / 'mine.npz'}*"])
+
+
+SAID = """
+import bench
+
+def test_said(request):
+    print("data=" + bench.options_of(request.config).data)
+"""

@@ -106,3 +106,15 @@ def test_a_file_that_is_none_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(UsageError, match="cannot be read"):
         load(str(tmp_path / "text.npz"), SHAPE, 4)
+
+
+def test_a_damaged_or_absurd_file_is_refused_in_a_sentence(tmp_path):
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, **_arrays())  # type: ignore[arg-type]
+    whole = path.read_bytes()
+    for place in range(60, len(whole), max(1, len(whole) // 40)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            load(str(path), SHAPE, 4)
+        except UsageError as error:
+            assert "\n" not in str(error)  # noqa: PT017 - what is left unharmed is read
