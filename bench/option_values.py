@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.records.plan import TOLERANCES, WORKER_STARTS
+from bench.storage import shown_path
 
 #: How often the baseline of each group is measured once more, by the kind of self-check.
 COPIES: Mapping[str, int] = {"short": 1, "long": 8}
@@ -74,7 +75,7 @@ def prices(text: str) -> Path:
     """The file of a price book that can be read."""
     from bench.pricebook import read_prices
 
-    read_prices(Path(text))  # raises a UsageError of its own: a fault must not come to light after an hour
+    read_prices(shown_path(Path(text)))  # raises a UsageError of its own: a fault must not come to light after an hour
     return Path(text)
 
 

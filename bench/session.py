@@ -27,6 +27,7 @@ from bench.progress import shown
 from bench.records import SCHEMA, Case, Plan, Run, SelfCheck, Skip, Trial
 from bench.recovery import GroupHistory, History
 from bench.resuming import check_cases, read_history
+from bench.storage import shown_path
 from bench.surroundings import OutOfTimeError, Surroundings
 from bench.watching import HostWatchman
 
@@ -359,7 +360,9 @@ class Session:
             with tempfile.TemporaryFile(dir=out):
                 pass
         except OSError as error:
-            msg = f"--bench-out {out}: nothing can be written there ({error.strerror}); choose another folder"
+            msg = (
+                f"--bench-out {shown_path(out)}: nothing can be written there ({error.strerror}); choose another folder"
+            )
             raise UsageError(msg) from error
 
 
