@@ -69,8 +69,9 @@ def energy_window(
     """Measure the energy of the body of a ``with`` statement.
 
     ``power`` says by what, as ``--bench-power`` does: auto, off, nvml[:INDEX,...], rapl, tdp:WATTS, joined by +.
-    Entering takes up to two seconds and leaving half of one, which are not in ``duration_s``. A body that raises
-    is measured all the same.
+    Of several GPUs all that can be seen are summed, whoever used them: name yours (``"nvml:0+rapl"``). Entering takes
+    up to two seconds and leaving up to one, which are not in ``duration_s``, but in that of a window around this one.
+    A body that raises is measured all the same.
 
     Raises:
         UsageError: ``power`` has no meaning.
@@ -88,7 +89,7 @@ def energy_window(
             _wait(lambda: sampler.past(stop_s), _LAST_WORD_LIMIT_S, clock, sleep)
             sampler.pause()
             log = _without_us(sampler.take([os.getpid()]), at_work=at_work)
-            _fill(window, log, start_s, stop_s)
+            _fill(window, log, start_s, stop_s, power)
     finally:
         sampler.stop()
 
@@ -108,7 +109,14 @@ def _without_us(log: PowerLog, *, at_work: bool) -> PowerLog:
     return replace(log, before=()) if at_work and os.getpid() not in before else log
 
 
-def _fill(window: EnergyWindow, log: PowerLog, start_s: float, stop_s: float) -> None:
+def _of_several(gpus: Sequence[Component], power: str) -> tuple[Caveat, ...]:
+    """Several GPUs that nobody named are summed, at work or idle."""
+    if len(gpus) < 2 or "nvml:" in power:
+        return ()
+    return (Caveat.of(CaveatKind.EVERY_GPU, device="this stretch", gpus=len(gpus)),)
+
+
+def _fill(window: EnergyWindow, log: PowerLog, start_s: float, stop_s: float, power: str = "auto") -> None:
     """Compute what the log says about the stretch, and put it into the window."""
     found = {component: _metered(log, component, start_s, stop_s) for component in log.components}
     estimates = {
@@ -127,6 +135,7 @@ def _fill(window: EnergyWindow, log: PowerLog, start_s: float, stop_s: float) ->
     stretch = Block(0, 0, start_s, stop_s, stop_s - start_s)
     window.caveats = (
         *unread(log),
+        *_of_several([component for component in added if component.part is Part.GPU], power),
         *(caveat for _, _, caveats in found.values() for caveat in caveats),
         *doubts(log, [stretch]),
     )

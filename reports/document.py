@@ -16,8 +16,9 @@ from reports.facts import environment_table, method_table
 from reports.figures import DASH, duration
 from reports.independence import independence_table
 from reports.lead import words_of
-from reports.money import Money, accounts_of, money_of, price_table
+from reports.money import Money, accounts_of, money_of
 from reports.places import place_tables
+from reports.prices_used import price_table
 from reports.profile import capture_tables, time_tables
 from reports.self_check import self_check_table
 from reports.settings import change_said

@@ -44,7 +44,9 @@ def frame(run: Run, prices: PriceBook | None = None) -> pandas.DataFrame:
         for row in group.rows:
             rows += [{**_of_run(run), **values} for values in _of_row(group, row)]
             if tariff is not None:
-                rows += [{**_of_run(run), **_of_case(group, row), **cost} for cost in costs_of(row, tariff)]
+                rows += [
+                    {**_of_run(run), **_of_case(group, row), **cost} for cost in costs_of(group.comparable(row), tariff)
+                ]
     rows += [{**_of_run(run), **_of_skip(skip)} for skip in run.skips]
     table = pandas.DataFrame(rows, columns=list(COLUMNS))
     types = {name: "Int64" if name == "n" else "Float64" for name in _NUMBERS}

@@ -10,7 +10,7 @@ from bench.records import Trial
 from bench.units import quantity
 from reports.figures import DASH, bounds, column_scale, percent, ratio_scale
 from reports.money import MANY, Account, Money, rounded
-from reports.tables import Cell, Column, Line, Role, Table, energy_per_item
+from reports.tables import Cell, Column, Line, Role, Table
 from reports.text import listed, one_line
 
 #: What is taken from the group's own table, and the way of paying from that of its costs: the first it has.
@@ -96,7 +96,7 @@ def _beside(group: Group, found: Independence, account: Account | None) -> Itera
     one = one_line(group.workload.items).removesuffix("s")
     rows = {row.trial.case: (number, row) for number, row in enumerate(group.rows)}
     pair = [rows[candidate.trial.case] for candidate in (found.bound, found.neutral)]
-    energies = [energy_per_item(row) for _, row in pair]
+    energies = [group.comparable_energy(row) for _, row in pair]
     known = [energy for energy in energies if energy is not None and not energy.estimated]
     if len(known) == len(pair):
         yield f"{' against '.join(quantity(energy.value, 'J') for energy in known)} for each {one}"

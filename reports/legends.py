@@ -114,13 +114,21 @@ def _energies_said(group: Group, lacking: str) -> str:
     if known.estimated:
         return f"{sentence}: an estimate, no measurement."
     if known.systematic_low is None or known.systematic_high is None:
-        return f"{sentence}; how far its sensors are off is not known, which cancels in ratios only."
+        cancels = "cancels in ratios only" if len(set(known.sources)) == 1 else _OF_SUMS
+        return f"{sentence}; how far its sensors are off is not known, which {cancels}."
     if not known.value:
         return f"{sentence}; its sensors said 0, which no device takes."
     low, high = (bound / known.value - 1 for bound in (known.systematic_low, known.systematic_high))
     return (
         f"{sentence}; beyond its interval all of it may be off by {low:+.0%} to {high:+.0%}, which cancels in ratios."
     )
+
+
+#: What is left of gains in the ratio of a sum.
+_OF_SUMS = (
+    "cancels in ratios as far as they are off alike; BETTER or WORSE in energy is said where it holds with each of "
+    "them off by as much as it may be"
+)
 
 
 def _sources(energy: EnergyEstimate) -> str:

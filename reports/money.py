@@ -70,14 +70,9 @@ def accounts_of(run: Run, groups: Sequence[Group], titles: Sequence[str], book: 
     accounts = []
     for title, group in zip(titles, groups, strict=True):
         tariff = tariff_of(book, device_of(group, run))
-        bills = tuple(bill_of(_comparable(row, group), tariff) for row in group.rows)
+        bills = tuple(bill_of(group.comparable(row), tariff) for row in group.rows)
         accounts.append(Account(title, group, tariff, bills, book))
     return tuple(accounts)
-
-
-def _comparable(row: Row, group: Group) -> Row:
-    """The row, without an energy that lacks a component which others have."""
-    return row if group.comparable_energy(row) is not None else replace(row, energy=None)
 
 
 def money_of(account: Account, table: Table) -> Money | None:
@@ -211,9 +206,13 @@ def _legend(account: Account) -> str:
     ]
     if any(bill is not None and bill.energy_j is not None for bill in account.bills):
         said.append(
-            f"Energy is that of the measured components; electricity and CO2e count it {tariff.pue:g} times (PUE)."
+            f"Energy is that of the measured components at work; electricity and CO2e count it {tariff.pue:g} times "
+            "(PUE). What is taken while the device waits is in ownership alone, what making it has emitted nowhere."
         )
     said += _gain_said(account)
+    if tariff.purchase is not None and any(bill is not None and bill.owned is not None for bill in account.bills):
+        bought = one_line(tariff.purchase.what) or "what the price under Prices used buys"
+        said.append(f"Ownership is that of {bought}: a machine around it, hosting and repair are not in it.")
     if any(bill is not None and bill.owned is not None and bill.idles_unpaid for bill in account.bills):
         said.append("Idle power is not known, so that a device which waits costs more than stands here.")
     if any(bill is not None and bill.energy_j is not None and bill.energy_j.estimated for bill in account.bills):
@@ -226,15 +225,14 @@ def _legend(account: Account) -> str:
 
 
 def _gain_said(account: Account) -> Iterator[str]:
-    for bill in account.bills:
-        if bill is not None and bill.energy_j and bill.energy_j.value and bill.energy_j.systematic_low is not None:
-            low, high = (
-                bound / bill.energy_j.value - 1
-                for bound in (bill.energy_j.systematic_low, bill.energy_j.systematic_high)
-                if bound is not None
-            )
+    energies = [bill.energy_j for bill in account.bills if bill is not None and bill.energy_j and bill.energy_j.value]
+    for energy in energies:
+        if energy.systematic_low is not None and energy.systematic_high is not None:
+            low, high = (bound / energy.value - 1 for bound in (energy.systematic_low, energy.systematic_high))
             yield f"Beyond its interval all energy may be off by {low:+.0%} to {high:+.0%} (the sensor's gain)."
             return
+    if any(not energy.estimated for energy in energies):
+        yield "Beyond its interval all energy may be off by the sensors' gains, of which nothing is known."
 
 
 def _compared(account: Account) -> tuple[str, ...]:
@@ -280,54 +278,6 @@ def _training_table(account: Account, table: Table) -> Table:
 
 def _length(row: Row, items: float) -> str:
     return DASH if row.throughput is None else duration(items / row.throughput.value)
-
-
-# --- prices --------------------------------------------------------------------------------------------------------
-
-
-def price_table(accounts: Sequence[Account]) -> Table:
-    """The entries of the price book that a figure rests on, with source and date, and what was assumed."""
-    lines: dict[tuple[str, str, str, str], None] = {}
-    for account in accounts:
-        lines |= dict.fromkeys(_entries(account.tariff))
-    if accounts:
-        lines |= dict.fromkeys(_assumed(accounts[0].book))
-    return Table(
-        "Prices used",
-        (Column("case", "what"), Column("value", "value"), Column("source", "source"), Column("date", "date")),
-        tuple(
-            Line((Cell(what), Cell(value), Cell(source, role=Role.MUTED), Cell(date)))
-            for what, value, source, date in lines
-        ),
-    )
-
-
-def _entries(tariff: Tariff) -> Iterator[tuple[str, str, str, str]]:
-    currency, device = one_line(tariff.currency), one_line(tariff.device.name)
-    for offer, kind in ((tariff.rent, "rent"), (tariff.spot, "spot rent")):
-        if offer is not None:
-            what = f"{kind} of {device}, {one_line(offer.provider)}" + (f" {one_line(offer.what)}" * bool(offer.what))
-            price = f"{offer.per_hour:g} {currency}/h for {offer.covers}, of which {tariff.device.units} used"
-            yield what, price, one_line(offer.source), one_line(offer.date)
-    if (bought := tariff.purchase) is not None:
-        price = f"{bought.price:g} {currency} for {bought.covers}, over {bought.years:g} years"
-        yield f"purchase of {device}", price, one_line(bought.source), one_line(bought.date)
-    if (board := tariff.board) is not None:
-        yield f"board power of {device}", f"{board.power_w:g} W", one_line(board.source), one_line(board.date)
-    if (power := tariff.electricity) is not None:
-        price = f"{power.per_kwh:g} {currency}/kWh"
-        yield f"electricity, {one_line(power.region)}", price, one_line(power.source), one_line(power.date)
-    if (carbon := tariff.carbon) is not None:
-        price = f"{carbon.g_per_kwh:g} g/kWh"
-        yield f"CO2e of electricity, {one_line(carbon.region)}", price, one_line(carbon.source), one_line(carbon.date)
-    if (site := tariff.overhead) is not None:
-        yield f"PUE, {one_line(site.site)}", f"{site.pue:g}", one_line(site.source), one_line(site.date)
-
-
-def _assumed(book: PriceBook) -> Iterator[tuple[str, str, str, str]]:
-    where = one_line(book.path) or DASH
-    yield "share of the paid time at work", percent(book.assume.utilisation), where, ""
-    yield "training run", f"{book.assume.epochs} epochs of {book.assume.images:,} images", where, ""
 
 
 def variant_of(row: Row) -> str:

@@ -124,7 +124,7 @@ def unranked(row: Row, rows: Sequence[Row], way: str) -> tuple[str, ...]:
     others = [other for other in rows if other is not row and not other.is_baseline]
     if row.is_baseline:
         return tuple(variant_of(other) for other in others if standing_of(other, way) is not Standing.SLOWER)
-    return tuple(variant_of(other) for other in others if any(map(_overlap, _ratios(row, way), _ratios(other, way))))
+    return tuple(variant_of(other) for other in others if not _is_better(_ratios(row, way), _ratios(other, way)))
 
 
 def _ratios(row: Row, way: str) -> tuple[Comparison | None, ...]:
@@ -132,10 +132,15 @@ def _ratios(row: Row, way: str) -> tuple[Comparison | None, ...]:
     return both.get(way, (row.comparison, row.energy_comparison))
 
 
-def _overlap(first: Comparison | None, second: Comparison | None) -> bool:
-    if first is None or second is None or None in (first.low, first.high, second.low, second.high):
-        return True
-    return first.low <= second.high and second.low <= first.high  # type: ignore[operator]  # none of them is None
+def _is_better(ours: Sequence[Comparison | None], theirs: Sequence[Comparison | None]) -> bool:
+    """Whether all that is paid for is less, and for certain: faster and thriftier, not the one at the other's cost."""
+    return all(map(_above, ours, theirs))
+
+
+def _above(first: Comparison | None, second: Comparison | None) -> bool:
+    if first is None or second is None or first.low is None or second.high is None:
+        return False
+    return first.low > second.high
 
 
 def _said(cost: Cost, scale: Scale, account: Account) -> str:

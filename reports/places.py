@@ -99,7 +99,8 @@ def _even(place: _Place, other: _Place | None) -> Cell:
     if other is None or place is other:
         return Cell(DASH, role=Role.MUTED)
     share = break_even_share(place.line, other.line.at(1.0))
-    return Cell("never", role=Role.MUTED) if share is None else Cell(f"{share:.0%}")
+    about = "≈ " if place.cost.estimated or other.cost.estimated else ""
+    return Cell("never", role=Role.MUTED) if share is None else Cell(f"{about}{share:.0%}")
 
 
 def _places(account: Account) -> Iterator[_Place]:
@@ -109,7 +110,7 @@ def _places(account: Account) -> Iterator[_Place]:
         known = [(row, bill) for row, bill in account.priced if cost_of(bill) is not None]
         if not known:
             continue
-        best = min(known, key=lambda pair: _value(cost_of(pair[1])))
+        best = min(known, key=lambda pair: _rank(cost_of(pair[1])))
         close = unranked(best[0], [row for row, _ in known], way)
         for row, bill in dict.fromkeys((best, *(pair for pair in baseline if pair in known))):
             cost, line = cost_of(bill), line_of(bill)
@@ -131,10 +132,12 @@ def _at_shares(place: _Place) -> list[Cost]:
 
 
 def _costs(row: Row, account: Account, cost_of: Callable[[Bill], Cost | None]) -> tuple[Cost, ...]:
-    bills = (bill_of(row, replace(account.tariff, utilisation=share)) for share in _SHARES)
+    comparable = account.group.comparable(row)
+    bills = (bill_of(comparable, replace(account.tariff, utilisation=share)) for share in _SHARES)
     costs = (None if bill is None else cost_of(bill) for bill in bills)
     return tuple(cost for cost in costs if cost is not None)
 
 
-def _value(cost: Cost | None) -> float:
-    return float("inf") if cost is None else cost.value
+def _rank(cost: Cost | None) -> tuple[bool, float]:
+    """The least first, and every measured figure before any estimate."""
+    return (True, float("inf")) if cost is None else (cost.estimated, cost.value)

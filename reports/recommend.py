@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 
 from bench.analysis import EnergyEstimate, Estimate, Row, Tail
 from bench.analysis.choice import Candidate, Choice, Goal, Refusal, choose
-from bench.analysis.cost import Bill, Cost
+from bench.analysis.cost import Bill, Cost, Tariff
 from bench.errors import UsageError
 from bench.units import quantity, significant
 from reports.figures import percent
 from reports.money import MANY, Account
 from reports.money_said import prices_asked
+from reports.prices_used import entries_of
 from reports.standing import Standing, standing, standing_of
 from reports.text import counted, listed, one_line
 from reports.wording import OF_ENERGY, of_caveat
 
 #: What rules a case out before any limit.
 _OUT = {Standing.FAILED: Refusal.FAILED, Standing.STRUCK: Refusal.STRUCK}
-#: In which order cost is counted: the first that the most cases have.
+#: In which order cost is counted: by the first that is known of any case.
 _WAYS = ("rent", "ownership", "electricity")
 
 #: Of a case: its device and variant.
@@ -135,13 +136,17 @@ def _paid(bill: Bill, way: str) -> Cost | None:
 
 
 def _way(cases: Sequence[_Case]) -> str:
-    """How cost is counted for all of them alike: what is not an estimate, and known of the most."""
+    """How cost is counted for all of them alike: the fullest way that is known of any, and is no estimate.
 
-    def known(way: str) -> int:
+    Who has no such price is left out and its price asked for. Counted by what all of them have, a device whose rent is
+    known would look as cheap as its electricity.
+    """
+
+    def known(way: str) -> bool:
         costs = [None if case.bill is None else _paid(case.bill, way) for case in cases]
-        return sum(cost is not None and not cost.estimated for cost in costs)
+        return any(cost is not None and not cost.estimated for cost in costs)
 
-    return max(_WAYS, key=known)
+    return next((way for way in _WAYS if known(way)), _WAYS[0])
 
 
 def _single_steps(accounts: Sequence[Account], cases: Sequence[_Case]) -> dict[_Key, Estimate | None]:
@@ -188,10 +193,12 @@ def _asked_elsewhere(
 def _words(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str, limits: Limits) -> Iterator[str]:
     account = cases[0].account
     asked = _asked(limits)
+    unpriced = goal is Goal.COST and {Refusal.NO_FIGURE, Refusal.ESTIMATED} & {reason for _, reason in choice.refused}
+    prices = prices_asked(list({id(case.account): case.account for case in cases}.values())) if unpriced else ()
     if choice.winner is None:
         yield f"{_title(account)}: {_nothing(choice, goal, asked)}."
-        if goal is Goal.COST and {Refusal.NO_FIGURE, Refusal.ESTIMATED} & {reason for _, reason in choice.refused}:
-            yield from prices_asked(list({id(case.account): case.account for case in cases}.values()))
+        yield from prices
+        yield from _refusals(cases, choice, limits)
     else:
         winner = cases[choice.winner.key]
         yield f"{_title(account)}: take {winner.name}."
@@ -201,7 +208,17 @@ def _words(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str, limits:
         yield from _against(cases, choice, goal, way)
         yield from _latency(choice.winner, limits)
         yield from _doubts(winner, goal, way, limits)
-    yield from _refusals(cases, choice, limits)
+        if goal is Goal.COST:
+            yield _priced_by(winner.account.tariff, way)
+        yield from _refusals(cases, choice, limits)
+        yield from prices
+
+
+def _priced_by(tariff: Tariff, way: str) -> str:
+    """The entries of the price book behind the figure, which is worth no more than they are."""
+    told = [entry for kind, entry in entries_of(tariff) if kind in _PRICES[way]]
+    entries = "; ".join(f"{what}: {value} ({source}, {date})" for what, value, source, date in told)
+    return f"Priced by {entries}; the device at work in {percent(tariff.utilisation)} of the time that is paid."
 
 
 def _nothing(choice: Choice, goal: Goal, asked: str) -> str:
@@ -312,6 +329,12 @@ def _refusals(cases: Sequence[_Case], choice: Choice, limits: Limits) -> Iterato
             )
 
 
+#: What of a price book has a part in each way of paying.
+_PRICES = {
+    "rent": {"rent"},
+    "ownership": {"purchase", "electricity", "overhead"},
+    "electricity": {"electricity", "overhead"},
+}
 _AIMS = {Goal.COST: "a price", Goal.ENERGY: "a known energy", Goal.TIME: "a known time"}
 _BY_LIMITS = {Refusal.TOO_SLOW, Refusal.NO_LATENCY, Refusal.NOT_ACCURATE, Refusal.NO_ACCURACY}
 _REFUSED = {

@@ -14,6 +14,7 @@ _NAMES: Mapping[str, str] = {
     "cpu": "processor",
     "cores_usable": "cores usable",
     "cores_physical": "cores without second threads",
+    "cores_online": "cores of the machine",
     "cpu_quota_cores": "cores by CPU quota",
     "memory_bytes": "memory",
     "cpu_governor": "frequency governor",

@@ -12,6 +12,7 @@ from reports.choices import break_even_said, input_said
 from reports.figures import DASH, bounds, percent, ratio_scale, share
 from reports.independence import independence_said
 from reports.money import Account
+from reports.precision import precision_said
 from reports.standing import Standing, standing
 from reports.text import listed, one_line
 from reports.wording import OF_ENERGY, of_caveat
@@ -94,6 +95,7 @@ def others_said(named: Named, run: Run, accounts: tuple[Account, ...] = ()) -> t
     sentences = [*_of_choices(named, run, accounts), *_unmeasured_energy(groups)]
     sentences += _of_standing(named, Standing.SAME, f"Not different from the baseline by more than {_band(run.plan)}")
     sentences += _of_standing(named, Standing.UNSURE, "Undecided, so neither faster nor slower may be said of")
+    sentences += precision_said(named, run.plan)
     sentences += _without_verdict(named, run)
     if any(row.comparison is not None and not row.comparison.over_waves for group in groups for row in group.rows):
         sentences.append("Comparisons of a single wave leave out what differs from one process to the next.")

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.analysis import Estimate, summarise
+from bench.analysis import EnergyEstimate, Estimate, summarise
 from bench.analysis.statistics import Interval, median
 from bench.errors import UsageError
 from bench.records.prices import PriceBook
@@ -21,7 +21,8 @@ from bench.records.workload import Scalar
 from bench.skim import Glance, Skimmed, skim
 from bench.storage import load
 from reports.figures import DASH, Bounds, Scale, column_scale
-from reports.money import MANY, Account, accounts_of, price_table
+from reports.money import MANY, Account, accounts_of
+from reports.prices_used import price_table
 from reports.summary import titles
 from reports.tables import Align, Cell, Column, Line, Role, Table
 from reports.text import counted, listed, one_line, shortened
@@ -37,7 +38,7 @@ class Entry(NamedTuple):
     run: int
     name: str  # the variant's, made safe
     glance: Glance
-    energy: Estimate | None = None  # J per item; only where the runs are few
+    energy: EnergyEstimate | None = None  # J per item; only where the runs are few
     cost: Estimate | None = None  # of an item, as its bill is paid by default
     way: str = ""  # how that is
 
@@ -63,7 +64,7 @@ class Together:
     prices: Table | None = None  # what the costs rest on, where there are any
 
 
-_Extra = tuple[Estimate | None, Estimate | None, str]  # energy, cost and how it is paid
+_Extra = tuple[EnergyEstimate | None, Estimate | None, str]  # energy, cost and how it is paid
 
 
 def compose_together(places: Sequence[Path], prices: PriceBook | None = None) -> Together:
@@ -120,7 +121,7 @@ def _extras(
         for group, account in itertools.zip_longest(groups, accounts):
             bills = (None,) * len(group.rows) if account is None else account.bills
             for row, bill in zip(group.rows, bills, strict=True):
-                energy = None if row.energy is None else row.energy.per_item
+                energy = group.comparable_energy(row)
                 way, cost = (None if bill is None else bill.cheapest_way) or ("", None)
                 known = cost is not None and not cost.estimated
                 found[number, row.trial.case] = (
@@ -172,6 +173,28 @@ def _notes(runs: Sequence[Skimmed], shelves: Sequence[Shelf]) -> Iterator[str]:
         yield (
             "Joules of different boards or sensors may each be off by their sensors' gains, which does not cancel here."
         )
+        yield from _of_components(shelves)
+
+
+def _of_components(shelves: Sequence[Shelf]) -> Iterator[str]:
+    """Where the sums of energy are not of the same parts: the larger one may only be the more complete one."""
+    for shelf in shelves:
+        parts: dict[str, dict[str, None]] = {}
+        for entry in shelf.entries:
+            if entry.energy is not None:
+                summed = " + ".join(sorted({_part(name) for name in entry.energy.components}))
+                parts.setdefault(summed, {})[f"run {entry.run + 1}"] = None
+        if len(parts) > 1:
+            said = "; ".join(f"{summed} in {listed(tuple(of))}" for summed, of in parts.items())
+            yield (
+                f"{shelf.title}: energy, and money that rests on it, is not that of the same parts ({said}), so it may "
+                "not be compared."
+            )
+
+
+def _part(component: str) -> str:
+    """``"cpu package 0"`` is of the CPU, ``"GPU-5a..."`` of a GPU."""
+    return {"cpu": "CPU", "dram": "DRAM"}.get(component.partition(" ")[0], "GPU")
 
 
 def _differing(runs: Sequence[Skimmed]) -> Iterator[str]:

@@ -31,7 +31,7 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
     CaveatKind.IMPRECISE: Wording(
         "imprecise",
         "the interval of its speed-up is ±{half_width}, wider than the ±{wanted} asked for",
-        "Measure more waves (--bench-waves) with a larger --bench-budget, on a quieter machine.",
+        "Measure on a quieter machine, or more waves (--bench-waves) with a larger --bench-budget.",
     ),
     CaveatKind.LABEL_NOT_HONOURED: Wording(
         "label not honoured",
@@ -169,13 +169,18 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
     ),
     CaveatKind.EVERY_GPU: Wording(
         "every GPU",
-        "which GPU is {device} could not be told, so its energy is that of all {gpus} GPUs that were read",
+        "which GPU did the work of {device} could not be told, so the energy is that of all {gpus} GPUs that were read",
         "Set CUDA_DEVICE_ORDER=PCI_BUS_ID, or name the GPU (--bench-power nvml:UUID).",
     ),
     CaveatKind.WHOLE_GPU: Wording(
         "whole GPU",
         "only a MIG slice of {gpu} was used, but its energy is that of the whole GPU",
         "Make sure that no other slice is at work, and do not compare with figures of a whole GPU.",
+    ),
+    CaveatKind.WHOLE_PACKAGE: Wording(
+        "whole package",
+        "its energy is that of all {cores} cores of the machine, whoever used them; it could use {usable} of them",
+        "Measure where nothing else runs, and do not hold these joules against those of a whole machine.",
     ),
     CaveatKind.SPEED_DISAGREES: Wording(
         "speed disagrees",
@@ -354,6 +359,7 @@ OF_ENERGY = frozenset(
         CaveatKind.COUNTERS_DISAGREE,
         CaveatKind.EVERY_GPU,
         CaveatKind.WHOLE_GPU,
+        CaveatKind.WHOLE_PACKAGE,
         CaveatKind.SPEED_DISAGREES,
     }
 )

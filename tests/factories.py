@@ -131,10 +131,11 @@ def make_run(*trials: Trial, skips: Sequence[Skip] = (), plan: Plan | None = Non
 def with_energy(run: Run, watts: Sequence[float], *, idle_w: float = 10.0, estimated: bool = False) -> Run:
     """The run with an energy block of each trial in each wave, at a constant power each, and the counter's log.
 
-    The counter is that of a GPU which the plan names, so that it counts for whatever device a case is on::
+    The counter is that of the GPU ``GPU-1`` for cases on one, whose gain is known, and else that of the CPU::
 
         100 wave + 40 s: idle, 3 s | + 50 s: trial 0, 2 s | + 53 s: trial 1, 2 s | ...
     """
+    on_cpu = {trial.case.variant.device for trial in run.trials} == {"cpu"}
     levels: list[tuple[float, float, float]] = []  # start, stop, watts
     trials = []
     for index, (trial, power_w) in enumerate(zip(run.trials, watts, strict=True)):
@@ -151,15 +152,15 @@ def with_energy(run: Run, watts: Sequence[float], *, idle_w: float = 10.0, estim
     spans = tuple(Span(SpanKind.IDLE, wave, 100.0 * wave + 40, 100.0 * wave + 43) for wave in waves)
     stop_s = 100.0 * (max(waves) + 1)
     trace = PowerTrace(
-        Component(Part.CPU, "cpu package 0") if estimated else Component(Part.GPU, "GPU-1"),
-        "tdp model" if estimated else "nvml counter",
+        Component(Part.CPU, "cpu package 0") if on_cpu else Component(Part.GPU, "GPU-1"),
+        "tdp model" if estimated else "rapl" if on_cpu else "nvml counter",
         SourceKind.MODEL if estimated else SourceKind.COUNTER,
         "J",
         0.001,
         period_s=0.1,
         readings=_counter(levels, idle_w, stop_s),
     )
-    plan = replace(run.plan, power="tdp:65" if estimated else "nvml:0")
+    plan = replace(run.plan, power="tdp:65" if estimated else "rapl" if on_cpu else "nvml:0")
     return replace(run, trials=tuple(trials), plan=plan, power=(PowerLog(0.0, stop_s, traces=(trace,), spans=spans),))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.ledger import Block
@@ -63,6 +63,24 @@ def read_blocks(
     return tuple(_read(component, tuple(own), log, blocks) for component, own in traces.items())
 
 
+def own_part(device: str) -> Part:
+    """What does the work of a case on a device: the CPU or a GPU."""
+    return Part.CPU if device.partition(":")[0] == "cpu" else Part.GPU
+
+
+def own_gpu(log: PowerLog, device: str) -> str | None:
+    """The UUID of the GPU that a case on a device used; None where it used none, or that is not known."""
+    return dict(log.devices).get(device if ":" in device else f"{device}:0")
+
+
+def has_own(readings: Iterable[BlockPower], trial: Trial, log: PowerLog) -> bool:
+    """Whether what did the work of a trial is among these: without it nothing that is summed is the trial's energy."""
+    device = trial.case.variant.device
+    named = {reading.component.name for reading in readings if reading.component.part is own_part(device)}
+    own = own_gpu(log, device)
+    return bool(named) and (own is None or own in named)
+
+
 def polled(traces: Sequence[PowerTrace]) -> PowerTrace | None:
     """The trace of these that holds power readings."""
     return next((trace for trace in traces if trace.kind is SourceKind.POWER), None)
@@ -71,8 +89,10 @@ def polled(traces: Sequence[PowerTrace]) -> PowerTrace | None:
 def _block(samples: Sequence[Sample]) -> Block:
     start_s = min(sample.start_s for sample in samples)
     stop_s = max(sample.start_s + sample.host_s for sample in samples)
-    step_s = sum(sample.host_s for sample in samples) / sum(sample.steps for sample in samples)
     for_energy = samples[0].kind is SampleKind.ENERGY
+    # Power is that of the whole block, with what lies between two samples; of energy, so is the time.
+    spent_s = stop_s - start_s if for_energy else sum(sample.host_s for sample in samples)
+    step_s = spent_s / sum(sample.steps for sample in samples)
     return Block(samples[0].wave, samples[0].round, start_s, stop_s, step_s, for_energy)
 
 

@@ -108,9 +108,25 @@ class Comparison:
             return None
         return (math.log(self.high) - math.log(self.low)) / 2
 
+    def wanted(self, precision: float) -> float:
+        """The half-width to reach: the larger of ``precision`` and a tenth of the logarithm of the ratio."""
+        return max(precision, abs(math.log(self.speedup)) / 10)
+
     def is_precise(self, precision: float) -> bool:
-        """Whether the half-width is below the larger of ``precision`` and a tenth of the logarithm of the ratio."""
-        return self.half_width is not None and self.half_width <= max(precision, abs(math.log(self.speedup)) / 10)
+        """Whether the half-width is no larger than wanted."""
+        return self.half_width is not None and self.half_width <= self.wanted(precision)
+
+    def waves_for(self, precision: float) -> int | None:
+        """How many waves it takes to be precise, if they go on to spread as they did; None of a single wave.
+
+        Two stages (Stein 1945, Ann. Math. Statist. 16): the spread is only as well known as these waves tell it, so the
+        quantile stays that of their number. The number grows with the square of what the interval is too wide by.
+        """
+        if not self.over_waves or self.half_width is None:
+            return None
+        known = len(self.evidence)
+        enough = known * (self.half_width / self.wanted(precision)) ** 2
+        return max(known, math.ceil(round(enough, 6)))
 
 
 def compare(trial: Trial, baseline: Trial, confidence: float, *, at_look: bool = False) -> Comparison | None:

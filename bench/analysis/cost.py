@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.analysis.energy import EnergyEstimate, counted_gpus
-from bench.analysis.estimates import Estimate
+from bench.analysis.estimates import Estimate, time_paid
 from bench.analysis.summary import Group, Row
 from bench.records import Run
 from bench.records.prices import HOURS_PER_YEAR, Board, Carbon, Electricity, Overhead, PriceBook, Purchase, Rent
@@ -120,7 +120,7 @@ class Bill:
     spot_line: CostLine | None
     owned_line: CostLine | None  # without idling where idle power is not known
     idles_unpaid: bool  # idle power is not known, so that waiting costs less here than it does
-    set_up: float | None  # money for one cold set-up: rent, or else what owning costs for that time
+    set_up: float | None  # money for one cold set-up: rent, or else ownership with the electricity that is known
     set_up_items: float | None  # what could have been done in the time of a cold set-up
 
     @property
@@ -173,11 +173,15 @@ def bill_of(row: Row, tariff: Tariff) -> Bill | None:
     """What one item of a case costs; None where not even its time is known."""
     if row.time_per_step is None:
         return None
-    item_s = _scaled(row.time_per_step, 1 / (row.trial.items_per_step or 1))
+    item_s = time_paid(row.trial, row.time_per_step.confidence or 0.95)
+    if item_s is None:
+        return None
     energy = None if row.energy is None else row.energy.per_item
     total = None if row.energy is None else row.energy.total
     idle_w = None if total is None else total.idle_w
-    return bill(item_s, energy, idle_w, tariff, None if row.set_up_cold is None else row.set_up_cold.value)
+    set_up_s = None if row.set_up_cold is None else row.set_up_cold.value
+    set_up_j = None if row.energy is None or row.energy.set_up_cold is None else row.energy.set_up_cold.value
+    return bill(item_s, energy, idle_w, tariff, set_up_s, set_up_j)
 
 
 def bill(
@@ -186,13 +190,13 @@ def bill(
     idle_w: float | None,
     tariff: Tariff,
     set_up_s: float | None = None,
+    set_up_j: float | None = None,
 ) -> Bill:
     """What an item costs that takes so many seconds and joules on a device of this tariff."""
     joules = _joules(item_s, energy_j, tariff)
     rent, spot = (_rent(item_s, tariff, spot=spot) for spot in (False, True))
     rates = tariff.rent_per_s(), tariff.rent_per_s(spot=True)
     lines = [None if rate is None else CostLine(rate * item_s.value) for rate in rates]
-    per_s = next((rate for rate in (rates[0], tariff.amortised_per_s) if rate is not None), None)
     per_g = None if tariff.carbon is None else tariff.carbon.g_per_kwh * tariff.pue / JOULES_PER_KWH
     return Bill(
         tariff,
@@ -206,7 +210,7 @@ def bill(
         lines[1],
         _owned_line(item_s, joules, idle_w, tariff),
         idle_w is None,
-        None if per_s is None or set_up_s is None else per_s * set_up_s,
+        _set_up(set_up_s, set_up_j, tariff),
         None if set_up_s is None else set_up_s / item_s.value,
     )
 
@@ -217,6 +221,18 @@ def break_even_share(line: CostLine, target: float) -> float | None:
     None where it costs more however busy it is.
     """
     return None if line.at(1.0) > target else min(1.0, line.fixed / (target - line.variable))
+
+
+def _set_up(set_up_s: float | None, set_up_j: float | None, tariff: Tariff) -> float | None:
+    """Money for a set-up of so long: its rent; else what owning costs meanwhile, and the electricity that is known."""
+    if set_up_s is None:
+        return None
+    rent_per_s = tariff.rent_per_s()
+    if rent_per_s is not None:
+        return rent_per_s * set_up_s
+    if tariff.amortised_per_s is None:
+        return None
+    return tariff.amortised_per_s * set_up_s + (tariff.per_joule or 0.0) * (set_up_j or 0.0)
 
 
 def _joules(item_s: Estimate, energy_j: EnergyEstimate | None, tariff: Tariff) -> Cost | None:
@@ -298,8 +314,3 @@ def _combined(statistic: str, unit: str, parts: Sequence[tuple[float, Cost]]) ->
 
 def _as_cost(known: Estimate) -> Cost:
     return Cost(known.statistic, known.value, known.low, known.high, known.confidence, known.unit, known.n)
-
-
-def _scaled(known: Estimate, factor: float) -> Estimate:
-    low, high = (None if bound is None else bound * factor for bound in (known.low, known.high))
-    return replace(known, value=known.value * factor, low=low, high=high)

@@ -19,9 +19,10 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from types import MappingProxyType
 
-from bench.analysis.blocks import BlockPower, Figures, blocks_of, energy_blocks, read_blocks
+from bench.analysis.blocks import BlockPower, Figures, blocks_of, energy_blocks, has_own, own_gpu, read_blocks
 from bench.analysis.comparison import Comparison, comparison_of
 from bench.analysis.energy_doubts import doubts
 from bench.analysis.estimates import Estimate
@@ -38,6 +39,13 @@ from bench.records.power import Component, Part, PowerLog, SourceKind, SpanKind
 GAIN: Mapping[str, tuple[float, float]] = MappingProxyType(
     dict.fromkeys(("nvml counter", "nvml instant power", "nvml average power"), (0.94, 1.11))
 )
+
+
+#: So far off a sensor may be of which nothing is known.
+_UNKNOWN_GAIN = (0.9, 1.1)
+#: Source -> what it reads, divided by the truth.
+Gains = Mapping[str, float]
+_TRUE: Gains = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -105,26 +113,29 @@ def counted_gpus(log: PowerLog, device: str, power: str) -> set[str] | None:
     """The UUIDs of the GPUs whose energy counts for a group on a device; None, for all, where its own is unknown.
 
     A group's own GPU is counted and no other: a node has several, idle or at somebody else's work. A group on the CPU
-    has none. GPUs that the user named (``power`` is the plan's, like ``"nvml:0,1"``) all count, so that a workload that
-    spreads over several can be measured.
+    has none. GPUs that the user named (``power`` is the plan's, like ``"nvml:0,1"``) count for every group on a GPU, so
+    that a workload that spreads over several can be measured; the group's own counts beside them.
     """
-    if any(word.strip().startswith("nvml:") for word in power.split("+")):
-        read = {component.name for component in log.components if component.part is Part.GPU}
-        return read | {lack.name for lack in log.unread if lack.part is Part.GPU}
     if device.partition(":")[0] != "cuda":
         return set()
-    own = dict(log.devices).get(device if ":" in device else f"{device}:0")
-    return None if own is None else {own}
+    own = own_gpu(log, device)
+    known = set() if own is None else {own}
+    if any(word.strip().startswith("nvml:") for word in power.split("+")):
+        read = {component.name for component in log.components if component.part is Part.GPU}
+        return known | read | {lack.name for lack in log.unread if lack.part is Part.GPU}
+    return known or None
 
 
 def energy_of(trial: Trial, log: PowerLog, confidence: float, gpus: Iterable[str] | None = None) -> TrialEnergy:
-    """Everything a log says about a trial. ``gpus`` are the UUIDs to count in, None for all that were read."""
+    """Everything a log says about a trial. ``gpus`` are the UUIDs to count in, None for all that were read.
+
+    Where what did the work was not read, nothing is summed: the joules of a CPU that waits are not those of its GPU.
+    """
     wanted = None if gpus is None else set(gpus)
     blocks = energy_blocks(trial)
     readings = read_blocks(log, blocks, wanted)
     parts = [_Addend.of([reading]) for reading in readings if reading.power_w]
-    added = [reading for reading in readings if reading.adds_up]
-    total = _Addend.of(added) if added else None
+    total = _sum_of(readings, trial, log)
     return TrialEnergy(
         total=None if total is None else total.energy(None, blocks, confidence),
         components=tuple(part.energy(part.readings[0].component, blocks, confidence) for part in parts),
@@ -137,12 +148,31 @@ def energy_of(trial: Trial, log: PowerLog, confidence: float, gpus: Iterable[str
     )
 
 
+def gains_at_worst(sources: Iterable[str]) -> tuple[Gains, ...]:
+    """What sensors may be off by, each as far as it may, in all combinations; none of a single kind of sensor.
+
+    The gain of one sensor cancels in a ratio; of a sum of several only what they have in common does.
+    """
+    kinds = sorted(set(sources))
+    if len(kinds) < 2:
+        return ()
+    return tuple(
+        dict(zip(kinds, gains, strict=True)) for gains in product(*(GAIN.get(kind, _UNKNOWN_GAIN) for kind in kinds))
+    )
+
+
 def compare_energy(
-    trial: Trial, baseline: Trial, log: PowerLog, confidence: float, gpus: Iterable[str] | None = None
+    trial: Trial,
+    baseline: Trial,
+    log: PowerLog,
+    confidence: float,
+    gpus: Iterable[str] | None = None,
+    gains: Gains = _TRUE,
 ) -> Comparison | None:
     """How many times less energy per item than the baseline, paired round by round; None without shared rounds.
 
-    ``speedup`` of the comparison is this ratio: above 1 is less energy.
+    ``speedup`` of the comparison is this ratio: above 1 is less energy. ``gains`` are those of the sensors, 1 where
+    nothing is said.
 
     Raises:
         ComparisonError: they are not of one group, or were not read by the same sensors: an estimate is never
@@ -152,7 +182,7 @@ def compare_energy(
         msg = f"{trial.case.name} and {baseline.case.name} are not of one group; compare cases of one group"
         raise ComparisonError(msg)
     wanted = None if gpus is None else set(gpus)
-    ours, theirs = (_per_item(one, log, wanted) for one in (trial, baseline))
+    ours, theirs = (_per_item(one, log, wanted, gains) for one in (trial, baseline))
     if ours is None or theirs is None:
         return None
     if ours[1] != theirs[1]:
@@ -207,13 +237,14 @@ class _Addend:
     idle_w: Mapping[int, float]
 
     @classmethod
-    def of(cls, readings: Sequence[BlockPower]) -> _Addend:
+    def of(cls, readings: Sequence[BlockPower], gains: Gains = _TRUE) -> _Addend:
+        weighted = [(1 / gains.get(reading.trace.source, 1.0), reading) for reading in readings]
         keys = set.intersection(*(set(reading.power_w) for reading in readings))
         waves = set.intersection(*(set(reading.idle_w) for reading in readings))
         return cls(
             tuple(readings),
-            {key: sum(reading.power_w[key] for reading in readings) for key in sorted(keys)},
-            {wave: sum(reading.idle_w[wave] for reading in readings) for wave in sorted(waves)},
+            {key: sum(weight * reading.power_w[key] for weight, reading in weighted) for key in sorted(keys)},
+            {wave: sum(weight * reading.idle_w[wave] for weight, reading in weighted) for wave in sorted(waves)},
         )
 
     @property
@@ -273,13 +304,20 @@ class _Addend:
         )
 
 
-def _per_item(trial: Trial, log: PowerLog, gpus: set[str] | None) -> tuple[Figures, tuple[tuple[str, str], ...]] | None:
+def _sum_of(readings: Sequence[BlockPower], trial: Trial, log: PowerLog, gains: Gains = _TRUE) -> _Addend | None:
+    """The measured components together; None where what did the work is not among them."""
+    added = [reading for reading in readings if reading.adds_up]
+    return _Addend.of(added, gains) if has_own(added, trial, log) else None
+
+
+def _per_item(
+    trial: Trial, log: PowerLog, gpus: set[str] | None, gains: Gains = _TRUE
+) -> tuple[Figures, tuple[tuple[str, str], ...]] | None:
     """Joules per item in each block, of all measured components, and by which sensors."""
     blocks = energy_blocks(trial)
-    added = [reading for reading in read_blocks(log, blocks, gpus) if reading.adds_up]
-    if not added:
+    total, items = _sum_of(read_blocks(log, blocks, gpus), trial, log, gains), trial.items_per_step or 1
+    if total is None:
         return None
-    total, items = _Addend.of(added), trial.items_per_step or 1
     return {key: power_w * blocks[key].step_s / items for key, power_w in total.power_w.items()}, total.sensors
 
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis import ledger
-from bench.analysis.blocks import BlockPower, blocks_of, polled
+from bench.analysis.blocks import BlockPower, blocks_of, has_own, own_gpu, own_part, polled
 from bench.analysis.estimates import block_seconds
 from bench.analysis.ledger import Block
 from bench.analysis.power import Metered, steady_power
 from bench.analysis.statistics import median
-from bench.records import Caveat, CaveatKind, Trial
+from bench.records import Caveat, CaveatKind, SampleKind, Trial
 from bench.records.power import Part, PowerLog, PowerTrace, SourceKind
 
 #: Counter and polled power of one board may differ by this, as a fraction.
@@ -31,9 +31,10 @@ def doubts(
     watched = (*blocks_of(trial, trial.kind).values(), *blocks.values())
     return (
         *unread(log, gpus),
+        *_of_own(log, trial, readings),
         *_of_all_gpus(log, trial, gpus),
         *(caveat for reading in readings for caveat in _of_reading(reading, blocks.values())),
-        *_speeds(trial, blocks.values()),
+        *_speeds(trial),
         *ledger.doubts(log, watched, gpus),
     )
 
@@ -45,6 +46,25 @@ def unread(log: PowerLog, gpus: set[str] | None = None) -> Iterator[Caveat]:
             yield Caveat.of(
                 CaveatKind.NO_SENSOR, component=lack.name, source=lack.source, reason=lack.reason, fix=lack.fix
             )
+
+
+def _of_own(log: PowerLog, trial: Trial, readings: Sequence[BlockPower]) -> Iterator[Caveat]:
+    """Where what did the work was not asked for, so that nothing is summed; else the reason is known already."""
+    device = trial.case.variant.device
+    part, own = own_part(device), own_gpu(log, device)
+    asked = {trace.component.name for trace in log.traces if trace.component.part is part}
+    asked |= {lack.name for lack in log.unread if lack.part is part}
+    told = bool(asked) if own is None else not asked.isdisjoint({own, "GPU"})
+    if told or has_own(readings, trial, log):
+        return
+    source, name = ("rapl", "cpu package") if part is Part.CPU else ("nvml", own or "GPU")
+    yield Caveat.of(
+        CaveatKind.NO_SENSOR,
+        component=name,
+        source=source,
+        reason="it did the work and was not asked for, so that nothing is summed",
+        fix="have it read as well (--bench-power auto)",
+    )
 
 
 def _of_all_gpus(log: PowerLog, trial: Trial, gpus: set[str] | None) -> Iterator[Caveat]:
@@ -89,12 +109,11 @@ def _cross_check(traces: Sequence[PowerTrace], blocks: Iterable[Block]) -> Itera
         yield from () if doubt is None else (doubt,)
 
 
-def _speeds(trial: Trial, blocks: Iterable[Block]) -> Iterator[Caveat]:
+def _speeds(trial: Trial) -> Iterator[Caveat]:
     """Energy is quoted beside a time: the blocks it came from must have run at that speed."""
-    timing = [seconds * (trial.items_per_step or 1) for seconds in block_seconds(trial).values()]
-    energy = [block.step_s for block in blocks]
-    if not (timing and energy):
+    steps = [list(block_seconds(trial, kind).values()) for kind in (trial.kind, SampleKind.ENERGY)]
+    if not all(steps):
         return
-    timing_s, energy_s = median(timing), median(energy)
+    timing_s, energy_s = (median(each) * (trial.items_per_step or 1) for each in steps)
     if abs(math.log(energy_s / timing_s)) > math.log1p(_SAME_SPEED):
         yield Caveat.of(CaveatKind.SPEED_DISAGREES, timing_s=timing_s, energy_s=energy_s)

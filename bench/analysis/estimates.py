@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 from bench.analysis.statistics import Interval, exponential, median, sign_interval, t_interval
-from bench.records import Life, Trial
+from bench.records import Life, SampleKind, Trial
 
 
 @dataclass(frozen=True)
@@ -29,40 +30,49 @@ class Estimate:
     n: int  # waves, or rounds when there was one wave only
 
 
-def block_seconds(trial: Trial) -> dict[tuple[int, int], float]:
-    """(wave, round) -> seconds per item in that block, the median over its samples of the trial's kind."""
-    return {key: median(values) for key, values in block_samples(trial).items()}
+def block_seconds(trial: Trial, kind: SampleKind | None = None) -> dict[tuple[int, int], float]:
+    """(wave, round) -> seconds per item in that block, the median over its samples of a kind: the trial's own."""
+    return {key: median(values) for key, values in block_samples(trial, kind).items()}
 
 
-def block_samples(trial: Trial) -> dict[tuple[int, int], list[float]]:
-    """(wave, round) -> seconds per item in each of that block's samples of the trial's kind."""
+def block_samples(trial: Trial, kind: SampleKind | None = None) -> dict[tuple[int, int], list[float]]:
+    """(wave, round) -> seconds per item in each of that block's samples of a kind: the trial's own."""
     blocks: dict[tuple[int, int], list[float]] = defaultdict(list)
-    items = trial.items_per_step or 1
+    items, wanted = trial.items_per_step or 1, kind or trial.kind
     for sample in trial.samples:
-        if sample.kind is trial.kind:
+        if sample.kind is wanted:
             blocks[sample.wave, sample.round].append(sample.step_s / items)
     return blocks
 
 
 def wave_seconds(trial: Trial) -> dict[int, float]:
     """Wave -> seconds per item, the median over its blocks."""
-    waves: dict[int, list[float]] = defaultdict(list)
-    for (wave, _), value in block_seconds(trial).items():
-        waves[wave].append(value)
-    return {wave: median(values) for wave, values in waves.items()}
+    return _by_wave(block_seconds(trial))
 
 
 def time_per_step(trial: Trial, confidence: float) -> Estimate | None:
     """Wall-clock time of one step in seconds, or None when the trial has no samples."""
-    seconds = _seconds_per_item(trial, confidence)
+    seconds = _seconds_per_item(block_seconds(trial), confidence)
     if seconds is None:
         return None
     return _estimate("time per step", seconds, trial.items_per_step or 1, "s", confidence)
 
 
+def time_paid(trial: Trial, confidence: float) -> Estimate | None:
+    """Seconds for which an item is paid, or None when the trial has no samples.
+
+    Of single steps that are waited for it is their mean: who pays by the hour pays for the slow ones as well, which a
+    median leaves out. Of steps back to back it is the time per step over its items.
+    """
+    summed = fmean if trial.kind is SampleKind.LATENCY else median
+    blocks = {key: summed(values) for key, values in block_samples(trial).items()}
+    seconds = _seconds_per_item(blocks, confidence)
+    return None if seconds is None else _estimate("time paid per item", seconds, 1, "s", confidence)
+
+
 def throughput(trial: Trial, confidence: float) -> Estimate | None:
     """Items per second, or None when the trial has no samples."""
-    seconds = _seconds_per_item(trial, confidence)
+    seconds = _seconds_per_item(block_seconds(trial), confidence)
     if seconds is None:
         return None
     interval, n = seconds
@@ -92,13 +102,19 @@ def set_up_seconds(life: Life) -> float:
     return life.build_s + life.first_step_s
 
 
-def _seconds_per_item(trial: Trial, confidence: float) -> tuple[Interval, int] | None:
-    waves = wave_seconds(trial)
+def _by_wave(blocks: Mapping[tuple[int, int], float]) -> dict[int, float]:
+    waves: dict[int, list[float]] = defaultdict(list)
+    for (wave, _), value in blocks.items():
+        waves[wave].append(value)
+    return {wave: median(values) for wave, values in waves.items()}
+
+
+def _seconds_per_item(blocks: Mapping[tuple[int, int], float], confidence: float) -> tuple[Interval, int] | None:
+    waves = _by_wave(blocks)
     if not waves:
         return None
     if len(waves) == 1:
-        blocks = tuple(block_seconds(trial).values())
-        return sign_interval(blocks, confidence), len(blocks)
+        return sign_interval(tuple(blocks.values()), confidence), len(blocks)
     logs = t_interval([math.log(value) for value in waves.values()], confidence)
     return exponential(logs), len(waves)
 

@@ -64,7 +64,7 @@ def steady_power(trace: PowerTrace, start_s: float, stop_s: float) -> Metered | 
         changes = _longest_stretch(changes, _SILENCE_PERIODS * spacing_s)
     else:
         changes = [reading for reading in inside if reading.at_s >= start_s + settle_s + spacing_s]
-    if len(changes) < LEAST_CHANGES:
+    if len(changes) < LEAST_CHANGES or (trace.unit == "W" and _fell_silent(trace, changes, stop_s)):
         return _lack(trace, start_s, stop_s, needed_s)
     return _slope(changes, trace.resolution) if trace.unit == "J" else _held(changes, trace, changes[0].at_s, stop_s)
 
@@ -76,9 +76,11 @@ def window_energy(trace: PowerTrace, start_s: float, stop_s: float) -> Metered |
     needed_s = max(spacing_s * (LEAST_CHANGES + 1), trace.averaged_s or 0.0)
     inside = _inside(trace.readings, start_s, stop_s)
     silence_s = max((later.at_s - earlier.at_s for earlier, later in pairwise(inside)), default=0.0)
-    if len(inside) < LEAST_CHANGES or silence_s > _SILENCE_PERIODS * max(spacing_s, SETTLE_S):
+    if len(inside) < LEAST_CHANGES or silence_s > _silence_s(trace):
         return _lack(trace, start_s, stop_s, needed_s)
     if trace.unit == "W":
+        if inside[0].at_s - start_s > _silence_s(trace) or _fell_silent(trace, inside, stop_s):
+            return _lack(trace, start_s, stop_s, needed_s)
         held = _held(trace.readings, trace, start_s, stop_s)
         length_s = stop_s - start_s
         return Metered(held.value * length_s, held.low * length_s, held.high * length_s, len(inside))
@@ -176,6 +178,16 @@ def _blur_s(reading: Reading) -> float:
 
 def _middle(reading: Reading) -> float:
     return (reading.at_s + reading.since_s) / 2
+
+
+def _silence_s(trace: PowerTrace) -> float:
+    """What is a silence, and no longer the distance of two readings."""
+    return _SILENCE_PERIODS * max(trace.period_s or SETTLE_S, SETTLE_S)
+
+
+def _fell_silent(trace: PowerTrace, readings: Sequence[Reading], stop_s: float) -> bool:
+    """Whether the last of these cannot be held to the end: whatever came after it, nobody saw."""
+    return stop_s - readings[-1].at_s > _silence_s(trace)
 
 
 def _inside(readings: Sequence[Reading], start_s: float, stop_s: float) -> Sequence[Reading]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from bench.analysis.comparison import Comparison
 from bench.analysis.correctness import Judgement, is_known, worst_of_each
+from bench.analysis.energy import TrialEnergy
 from bench.analysis.estimates import wave_seconds
-from bench.records import Caveat, CaveatKind, Plan, Trial
+from bench.records import Caveat, CaveatKind, Environment, Plan, Trial
 from bench.records.power import HostLoad
 
 #: Two modes: the widest gap between sorted waves is this large (as a logarithm) ...
@@ -59,6 +60,17 @@ def check_caveats(trial: Trial, judgements: Sequence[Judgement], *, expected: bo
         yield Caveat.of(CaveatKind.LOOSELY_CHECKED, precision=precision)
 
 
+def package_caveats(trial: Trial, energy: TrialEnergy | None, environment: Environment) -> Iterator[Caveat]:
+    """Whole packages are metered, whoever uses their cores: a case on a part of them has the others' joules as well."""
+    usable, cores = environment.cores_usable, environment.cores_online
+    if energy is None or energy.total is None or usable is None or cores is None:
+        return
+    usable = min(usable, math.ceil(environment.cpu_quota_cores or usable))
+    metered = energy.total.power is not None and "rapl" in energy.total.power.sources
+    if metered and trial.case.variant.device == "cpu" and usable < cores:
+        yield Caveat.of(CaveatKind.WHOLE_PACKAGE, usable=usable, cores=cores)
+
+
 def _derived(trial: Trial, comparison: Comparison | None, plan: Plan) -> Iterator[Caveat]:
     cold_lives = [life for life in trial.lives if not life.warmed]
     if cold_lives:
@@ -71,8 +83,7 @@ def _derived(trial: Trial, comparison: Comparison | None, plan: Plan) -> Iterato
     if comparison is not None and not comparison.over_waves:
         yield Caveat.of(CaveatKind.ONE_WAVE, rounds=len(comparison.evidence))
     if comparison is not None and not comparison.is_precise(plan.precision):
-        half_width = comparison.half_width
-        wanted = max(plan.precision, abs(math.log(comparison.speedup)) / 10)
+        half_width, wanted = comparison.half_width, comparison.wanted(plan.precision)
         yield Caveat.of(CaveatKind.IMPRECISE, half_width="none" if half_width is None else half_width, wanted=wanted)
     yield from _two_modes(trial)
 

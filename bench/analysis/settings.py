@@ -14,6 +14,7 @@ _FACTS = (
     "cpu",
     "cores_usable",
     "cores_physical",
+    "cores_online",
     "cpu_quota_cores",
     "memory_bytes",
     "system",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from bench.analysis.break_even import BreakEven, break_even
 from bench.analysis.comparison import Comparison, Verdict, compare, judge
@@ -16,14 +17,22 @@ from bench.analysis.correctness import (
     loss_difference,
     score_error,
 )
-from bench.analysis.energy import EnergyEstimate, TrialEnergy, compare_energy, counted_gpus, energy_of
+from bench.analysis.energy import (
+    EnergyEstimate,
+    Gains,
+    TrialEnergy,
+    compare_energy,
+    counted_gpus,
+    energy_of,
+    gains_at_worst,
+)
 from bench.analysis.estimates import Estimate, peak_memory, set_up, throughput, time_per_step
 from bench.analysis.independence import Independence, independence
-from bench.analysis.quality import caveats, check_caveats
+from bench.analysis.quality import caveats, check_caveats, package_caveats
 from bench.analysis.soundness import is_sound
 from bench.analysis.tails import Tail, tails
 from bench.errors import ComparisonError
-from bench.records import Case, Caveat, Plan, Run, Trial, Workload
+from bench.records import Case, Caveat, Environment, Plan, Run, Trial, Workload
 from bench.records.power import PowerLog
 
 
@@ -70,15 +79,19 @@ class Group:
     independence: Independence | None = None  # None where nothing was measured that binds to a vendor
 
     def comparable_energy(self, row: Row) -> EnergyEstimate | None:
-        """The energy per item of one of the rows; None where fewer components were read than of another.
+        """The energy per item of one of the rows; None where not all components were read that were of any.
 
         A sensor that fell silent would make it look small beside the others.
         """
         known = [one.energy.per_item for one in self.rows if one.energy is not None and one.energy.per_item is not None]
         own = None if row.energy is None else row.energy.per_item
-        if own is None or any(set(own.components) < set(other.components) for other in known):
+        if own is None or any(not set(own.components) >= set(other.components) for other in known):
             return None
         return own
+
+    def comparable(self, row: Row) -> Row:
+        """One of the rows, without an energy that may not stand beside those of the others."""
+        return row if self.comparable_energy(row) is not None else replace(row, energy=None)
 
 
 def summarise(run: Run) -> tuple[Group, ...]:
@@ -88,7 +101,7 @@ def summarise(run: Run) -> tuple[Group, ...]:
 
 def _group(workload: Workload, device: str, trials: tuple[Trial, ...], run: Run) -> Group:
     checked = any(trial.checks for trial in run.trials)
-    rows = _rows(trials, run.plan, run.log_of(trials), checked=checked)
+    rows = _rows(trials, run.plan, run.log_of(trials), run.environment, checked=checked)
     comparisons = {row.trial.case: row.comparison for row in rows}
     verdicts = {row.trial.case: row.verdict for row in rows if row.verdict is not None}
     price = independence(trials, comparisons, verdicts, run.plan.confidence)
@@ -96,7 +109,9 @@ def _group(workload: Workload, device: str, trials: tuple[Trial, ...], run: Run)
     return Group(workload, device, trials[0].case, paid, price)
 
 
-def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None, *, checked: bool) -> tuple[Row, ...]:
+def _rows(
+    trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None, environment: Environment, *, checked: bool
+) -> tuple[Row, ...]:
     """``checked`` where any result of the run was: then a row without any says so."""
     baseline = trials[0]
     judged = {trial.case: judge_checks(trial, plan) for trial in trials}
@@ -106,7 +121,8 @@ def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None, *, checke
     ratios = {} if log is None else _energy_ratios(trials, log, plan)
     eligible = sound if baseline.case in sound else frozenset()
     verdicts = _verdicts(times, eligible, plan)
-    energy_verdicts = _verdicts(ratios, frozenset(case for case in eligible if _measured(energies, case)), plan)
+    read = frozenset(case for case in eligible if _measured(energies, case))
+    energy_verdicts = {} if log is None else _energy_verdicts(trials, log, plan, ratios, read, energies)
     return tuple(
         Row(
             trial=trial,
@@ -125,6 +141,7 @@ def _rows(trials: tuple[Trial, ...], plan: Plan, log: PowerLog | None, *, checke
                 *caveats(trial, times.get(trial.case), plan),
                 *check_caveats(trial, judged[trial.case], expected=checked),
                 *(energies[trial.case].caveats if trial.case in energies else ()),
+                *package_caveats(trial, energies.get(trial.case), environment),
             ),
             tails=tails(trial, plan.confidence),
             judgements=judged[trial.case],
@@ -162,13 +179,35 @@ def _energy(trial: Trial, log: PowerLog, plan: Plan) -> TrialEnergy:
     return energy_of(trial, log, plan.confidence, counted_gpus(log, trial.case.variant.device, plan.power))
 
 
-def _energy_ratios(trials: tuple[Trial, ...], log: PowerLog, plan: Plan) -> dict[Case, Comparison | None]:
+def _energy_verdicts(
+    trials: tuple[Trial, ...],
+    log: PowerLog,
+    plan: Plan,
+    ratios: Mapping[Case, Comparison | None],
+    read: frozenset[Case],
+    energies: Mapping[Case, TrialEnergy],
+) -> dict[Case, Verdict]:
+    """The verdicts on energy, which must hold however far off the sensors are that were summed."""
+    verdicts = _verdicts(ratios, read, plan)
+    total = energies[trials[0].case].total
+    sources = () if total is None or total.gross is None else total.gross.sources
+    for gains in gains_at_worst(sources) if verdicts else ():
+        others = _verdicts(_energy_ratios(trials, log, plan, gains), read, plan)
+        verdicts = {
+            case: verdict if others.get(case) is verdict else Verdict.UNSURE for case, verdict in verdicts.items()
+        }
+    return verdicts
+
+
+def _energy_ratios(
+    trials: tuple[Trial, ...], log: PowerLog, plan: Plan, gains: Gains = MappingProxyType({})
+) -> dict[Case, Comparison | None]:
     """The energy of each case against the baseline's; None where sensors differ or said nothing."""
     ratios: dict[Case, Comparison | None] = {}
     gpus = counted_gpus(log, trials[0].case.variant.device, plan.power)
     for trial in trials[1:]:
         try:
-            ratios[trial.case] = compare_energy(trial, trials[0], log, plan.confidence, gpus)
+            ratios[trial.case] = compare_energy(trial, trials[0], log, plan.confidence, gpus, gains)
         except ComparisonError:
             ratios[trial.case] = None
     return ratios

@@ -55,6 +55,7 @@ def environment() -> Environment:
         cpu=_cpu_name(),
         cores_usable=len(cpus),
         cores_physical=cores.cores_of(cpus),
+        cores_online=os.cpu_count(),
         cpu_quota_cores=None if allowed is None else allowed.cores,
         memory_bytes=_memory_bytes(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",

@@ -7,10 +7,13 @@
                         intel-rapl:0:1      name: dram
                         intel-rapl:1        name: psys          all of the platform: never added to the rest
 
-AMD's counters appear under the same names. ``intel-rapl-mmio:*`` shows the same packages a second time and is
-used only where nothing else is there.
+AMD's counters appear under the same names. AMD has one energy counter for each socket; kernels that see several dies in
+a socket show it once for each (``package-0-die-0``, ``package-0-die-1``), so that of AMD's dies one is read. Dies of
+Intel's have counters of their own. ``intel-rapl-mmio:*`` shows the same packages a second time and is used only where
+nothing else is there.
 
-Source: Linux, Documentation/power/powercap/powercap.rst; the counters count modulo ``max_energy_range_uj``.
+Source: Linux, Documentation/power/powercap/powercap.rst; the counters count modulo ``max_energy_range_uj``. Of AMD's
+dies: "powercap: intel_rapl: Fix the energy-pkg event for AMD CPUs" in Linux; mlco2/codecarbon, issue 1274.
 """
 
 from __future__ import annotations
@@ -71,11 +74,13 @@ class RaplSensor:
             raise SensorError(msg) from error
 
 
-def find(root: Path = ROOT, read_text: ReadText = Path.read_text) -> tuple[tuple[RaplSensor, ...], tuple[Unread, ...]]:
+def find(
+    root: Path = ROOT, read_text: ReadText = Path.read_text, *, cpuinfo: Path = Path("/proc/cpuinfo")
+) -> tuple[tuple[RaplSensor, ...], tuple[Unread, ...]]:
     """The sensors that can be read, packages first, and what could not be, with the reason and the fix."""
     sensors: list[RaplSensor] = []
     unread: list[Unread] = []
-    for zone, component in _components(root, read_text):
+    for zone, component in _components(root, read_text, one_die=_is_amd(cpuinfo)):
         try:
             sensors.append(RaplSensor(zone, component, read_text))
         except SensorError as error:
@@ -95,7 +100,18 @@ def find(root: Path = ROOT, read_text: ReadText = Path.read_text) -> tuple[tuple
 _ORDER = {Part.CPU: 0, Part.DRAM: 1, Part.PSYS: 2, Part.GPU: 3}
 
 
-def _components(root: Path, read_text: ReadText) -> Iterator[tuple[Path, Component]]:
+def _is_amd(cpuinfo: Path) -> bool:
+    """Whether the processor is AMD's, or Hygon's of the same making."""
+    try:
+        text = cpuinfo.read_text()
+    except OSError:
+        return False
+    return re.search(r"^vendor_id\s*:\s*(AuthenticAMD|HygonGenuine)\s*$", text, re.MULTILINE) is not None
+
+
+def _components(root: Path, read_text: ReadText, *, one_die: bool) -> Iterator[tuple[Path, Component]]:
+    """Each zone that is read, and what it is; with ``one_die``, of the dies of a package only the first."""
+    told: set[Component] = set()
     zones = _zones(root)
     names = {key: _name(zone, read_text) for key, zone in zones.items()}
     controllers = {_parts(key)[0] for key in zones}
@@ -103,19 +119,20 @@ def _components(root: Path, read_text: ReadText) -> Iterator[tuple[Path, Compone
         controller, number = _parts(key)
         if controller == "intel-rapl-mmio" and "intel-rapl" in controllers:
             continue
-        component = _component(names[key], names.get(f"{controller}:{number}", ""))
-        if component is not None:
+        component = _component(names[key], names.get(f"{controller}:{number}", ""), one_die=one_die)
+        if component is not None and not (one_die and component in told):
+            told.add(component)
             yield zones[key], component
 
 
-def _component(name: str, package: str) -> Component | None:
+def _component(name: str, package: str, *, one_die: bool) -> Component | None:
     """What a zone of this name is; ``package`` is the name of the zone it lies in, or its own."""
     if name == "psys":
         return Component(Part.PSYS, "psys")
     match = _PACKAGE.fullmatch(package)
     if match is None:
         return None
-    place = match[1] if match[2] is None else f"{match[1]} die {match[2]}"
+    place = match[1] if match[2] is None or one_die else f"{match[1]} die {match[2]}"
     if name == package:
         return Component(Part.CPU, f"cpu package {place}")
     return Component(Part.DRAM, f"dram {place}") if name == "dram" else None

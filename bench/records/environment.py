@@ -23,6 +23,7 @@ class Environment:
     cpu: str | None = None
     cores_usable: int | None = None  # what this process may use, not what the machine has
     cores_physical: int | None = None  # the cores that those are of, where some are second threads of one
+    cores_online: int | None = None  # what the machine has, logical CPUs like those that are usable
     cpu_quota_cores: float | None = None  # what its control group allows of their time; None without a limit
     memory_bytes: int | None = None
     system: str | None = None

@@ -38,6 +38,7 @@ class Purchase:
     source: str
     date: str
     covers: int = 1
+    what: str = ""  # that is bought: the card alone, a server
 
 
 @dataclass(frozen=True)

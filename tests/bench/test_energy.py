@@ -53,7 +53,7 @@ def energy_trial(waves: int = 2, rounds: int = 2, step_s: float = 0.1, **axes) -
         for wave in range(waves)
         for n in range(rounds)
     )
-    trial = make_trial(step_s=step_s, wobble=0.0, waves=waves, rounds=rounds, **axes)
+    trial = make_trial(step_s=step_s, wobble=0.0, waves=waves, rounds=rounds, **({"device": "cuda:0"} | axes))
     return replace(trial, samples=(*trial.samples, *samples))
 
 
@@ -138,6 +138,22 @@ def test_polled_power_is_held_until_the_next_reading_and_to_both_edges():
     assert isinstance(found, Metered)
     assert found.value == pytest.approx(0.05 * 100 + 1.0 * 200 + 0.05 * 100)
     assert found.low < found.value < found.high
+
+
+@pytest.mark.parametrize("read", [steady_power, window_energy])
+def test_polled_power_that_falls_silent_is_not_held_to_the_end(read):
+    readings = [250.0] * 40  # until 3.9 s
+    assert isinstance(read(polled(*readings), 2.05, 4.3), Metered)
+    assert isinstance(read(polled(*readings), 2.05, 5.05), Caveat)
+    lost = replace(polled(*readings), troubles=(Trouble(TroubleKind.LOST, 4.0, "GPU is lost"),))
+    found = read(lost, 2.05, 5.05)
+    assert isinstance(found, Caveat)
+    assert found.kind is CaveatKind.SENSOR_LOST
+
+
+def test_polled_power_that_began_late_is_not_held_back_to_the_start():
+    late = tuple(reading for reading in polled(*[250.0] * 80).readings if reading.at_s > 3.0)
+    assert isinstance(window_energy(replace(polled(), readings=late), 2.05, 7.05), Caveat)
 
 
 def test_a_mean_over_a_second_needs_a_block_longer_than_that():
@@ -299,6 +315,7 @@ def test_only_the_gpus_asked_for_are_counted():
         ("cpu", "auto", set()),  # idle GPUs are no part of what a CPU did
         ("cuda:2", "auto", None),  # not among those that could be told apart
         ("cuda:0", "rapl+nvml:0,1", {"GPU-fake", "GPU-other"}),  # as the user says
+        ("cpu", "rapl+nvml:0,1", set()),  # of groups on GPUs
     ],
 )
 def test_the_gpus_that_count_are_the_group_s_own_or_those_the_user_named(device, power, expected):
@@ -306,6 +323,36 @@ def test_the_gpus_that_count_are_the_group_s_own_or_those_the_user_named(device,
     devices = (("cuda:0", "GPU-fake"), ("cuda:1", "GPU-other"))
     log = log_of(counted(100.0), counted(300.0, component=other), counted(30.0, component=CPU), devices=devices)
     assert counted_gpus(log, device, power) == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "trace", "lacking"),
+    [
+        ("cuda:0", counted(30.0, component=CPU, source="rapl"), ("GPU-own", "nvml")),  # --bench-power rapl
+        ("cuda:0", counted(100.0), ("GPU-own", "nvml")),  # --bench-power nvml:1
+        ("cuda:1", counted(30.0, component=CPU, source="rapl"), ("GPU", "nvml")),
+        ("cpu", counted(100.0), ("cpu package", "rapl")),  # --bench-power nvml
+    ],
+)
+def test_without_what_did_the_work_nothing_is_summed_and_the_row_says_so(device, trace, lacking):
+    log = log_of(trace, devices=(("cuda:0", "GPU-own"),))
+    trial, other = energy_trial(device=device), energy_trial(device=device, layout="channels_last")
+    energy = energy_of(trial, log, 0.95)
+    assert (energy.total, energy.per_item, energy.energy_delay, energy.set_up_cold) == (None, None, None, None)
+    (caveat,) = energy.caveats
+    figures = dict(caveat.figures)
+    assert (caveat.kind, figures["component"], figures["source"]) == (CaveatKind.NO_SENSOR, *lacking)
+    assert "was not asked for" in str(figures["reason"])
+    assert len(energy.components) == 1  # which is shown for what it is
+    assert compare_energy(other, trial, log, 0.95) is None
+
+
+def test_a_part_that_could_not_be_read_is_not_told_of_twice():
+    lack = Unread(Part.GPU, "GPU", "nvml", "not supported", "another board")
+    log = log_of(counted(30.0, component=CPU, source="rapl"), unread=(lack,), devices=(("cuda:0", "GPU-own"),))
+    energy = energy_of(energy_trial(), log, 0.95, {"GPU-own"})
+    assert energy.total is None
+    assert [dict(caveat.figures)["reason"] for caveat in energy.caveats] == ["not supported"]
 
 
 def test_where_a_gpu_cannot_be_told_from_another_all_count_and_the_row_says_so():
@@ -320,7 +367,7 @@ def test_where_a_gpu_cannot_be_told_from_another_all_count_and_the_row_says_so()
 def test_a_gpu_that_could_not_be_read_is_no_lack_of_a_group_on_the_cpu():
     lack = Unread(Part.GPU, "GPU", "nvml", "no driver", "install it")
     log = log_of(counted(30.0, component=CPU, source="rapl"), unread=(lack,))
-    assert energy_of(energy_trial(), log, 0.95, set()).caveats == ()
+    assert energy_of(energy_trial(device="cpu"), log, 0.95, set()).caveats == ()
     assert kinds(energy_of(energy_trial(), log, 0.95, None).caveats) == [CaveatKind.NO_SENSOR]
 
 
@@ -384,6 +431,17 @@ def test_a_model_is_flagged_as_an_estimate_wherever_it_has_a_part():
     assert kinds(energy.caveats) == [CaveatKind.ESTIMATED]
 
 
+def test_the_gaps_between_single_steps_are_in_their_energy():
+    """Power is that of the whole block, so a joule a step is that power times all that passes until the next step."""
+    trial = energy_trial(waves=1, rounds=1)
+    steps = tuple(Sample(0, 0, 0, None, 2.0 + 0.1 * n, 1, 0.08, None, SampleKind.ENERGY) for n in range(20))
+    singly = replace(trial, samples=(*(s for s in trial.samples if s.kind is not SampleKind.ENERGY), *steps))
+    energy = energy_of(singly, log_of(counted(100.0)), 0.95)
+    assert energy.total is not None
+    assert energy.total.gross is not None
+    assert energy.total.gross.value == pytest.approx(100.0 * (1.9 + 0.08) / 20)
+
+
 def test_set_up_energy_is_that_of_the_spans_of_the_case():
     trial = energy_trial()
     spans = (
@@ -442,7 +500,7 @@ def test_half_the_energy_is_a_ratio_of_two():
 
 
 def test_an_estimate_is_never_compared_with_a_measurement():
-    trial, baseline = make_trial(layout="channels_last"), energy_trial(waves=1)
+    trial, baseline = make_trial(layout="channels_last"), energy_trial(waves=1, device="cpu")
     late = tuple(Sample(0, n, 0, None, 32.0 + 2 * n, 10, 1.0, None, SampleKind.ENERGY) for n in range(2))
     ours = replace(trial, samples=late)
     model = counted(40.0, component=CPU, source="tdp model", kind=SourceKind.MODEL)

@@ -183,3 +183,16 @@ def test_it_loads_neither_torch_nor_pandas_nor_the_vendors_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_several_gpus_that_nobody_named_are_summed_and_it_is_said():
+    clock = ScriptedClock()
+    other = Component(Part.GPU, "GPU-other")
+    window = filled(counter(clock, constant(300.0)), counter(clock, constant(70.0), component=other), clock=clock)
+    (caveat,) = window.caveats
+    assert (caveat.kind, dict(caveat.figures)["gpus"]) == (CaveatKind.EVERY_GPU, 2)
+    clock = ScriptedClock()
+    sensors = [counter(clock, constant(300.0)), counter(clock, constant(70.0), component=other)]
+    named = EnergyWindow()
+    _fill(named, run_sampler(clock, sensors, 6.0).take(), 102.0, 104.0, "nvml:0,1")
+    assert named.caveats == ()

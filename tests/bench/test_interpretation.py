@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench import Check, CheckKind, Plan, Proof, summarise
+from bench import Check, CheckKind, Plan, Proof, Variant, summarise
 from bench.analysis import Metric, compare_runs
 from bench.analysis.comparison import CROWDED_SHARE, LOOK_SHARE
 from bench.analysis.correctness import judge_checks
@@ -243,7 +243,7 @@ def test_a_case_that_left_in_one_of_two_runs_is_held_to_the_stricter_level(which
 
 
 def test_energy_of_two_machines_is_not_compared():
-    one = with_energy(_run(1.0), [100.0, 90.0])
+    one = with_energy(_on_gpu(_run(1.0)), [100.0, 90.0])
     other = replace(one, id="b")
     assert Metric.ENERGY in compare_runs(one, other).changes
     elsewhere = replace(other, environment=replace(other.environment, cpu="Another CPU"))
@@ -252,16 +252,18 @@ def test_energy_of_two_machines_is_not_compared():
         replace(run, environment=replace(run.environment, machine=number)) for run, number in ((one, "a"), (other, "b"))
     )
     assert Metric.ENERGY in compare_runs(here, there).changes  # a GPU has a number of its own
-    mine, yours, older = (_read_by_rapl(run) for run in (here, there, other))
+    by_rapl = with_energy(_run(1.0), [100.0, 90.0])
+    mine, yours, older = (replace(by_rapl, id=run.id, environment=run.environment) for run in (here, there, other))
     assert Metric.ENERGY not in compare_runs(mine, yours).changes
     assert Metric.ENERGY in compare_runs(mine, older).changes  # an older run does not know its machine
 
 
-def _read_by_rapl(run: Run) -> Run:
-    logs = (
-        replace(log, traces=tuple(replace(t, component=CPU, source="rapl") for t in log.traces)) for log in run.power
+def _on_gpu(run: Run) -> Run:
+    moved = (
+        replace(trial, case=replace(trial.case, variant=Variant.of(**{**dict(trial.case.variant), "device": "cuda:0"})))
+        for trial in run.trials
     )
-    return replace(run, power=tuple(logs))
+    return replace(run, trials=tuple(moved))
 
 
 def test_a_log_without_any_sensor_is_no_energy():

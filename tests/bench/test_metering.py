@@ -146,7 +146,10 @@ def test_all_rows_of_a_group_carry_the_same_components() -> None:
 
 
 def test_a_board_that_was_held_back_in_timing_blocks_is_named_with_the_blocks() -> None:
-    run = with_energy(make_run(make_trial(step_s=0.02), make_trial(step_s=0.01, threads=1)), [100.0, 150.0])
+    gpu = {"device": "cuda:0"}
+    run = with_energy(
+        make_run(make_trial(step_s=0.02, **gpu), make_trial(step_s=0.01, layout="channels_last", **gpu)), [100.0, 150.0]
+    )
     (log,) = run.power
     states = tuple(
         GpuState(at_s, "GPU-1", sm_clock_hz=1e9, reasons=("sw_power_cap",) if at_s == 102.0 else (), processes=())

@@ -67,11 +67,20 @@ def test_wrapping_around_once_and_twice_goes_on_counting(tree):
     assert readings == [pytest.approx(0.3), pytest.approx(0.9), pytest.approx(1.2)]
 
 
-def test_a_die_of_its_own_is_a_component_of_its_own(tmp_path):
-    for number, label in enumerate(("package-0-die-0", "package-0-die-1")):
+@pytest.mark.parametrize(
+    ("vendor", "found"),
+    [
+        ("GenuineIntel", ["cpu package 0 die 0", "cpu package 0 die 1", "cpu package 1 die 0"]),
+        ("AuthenticAMD", ["cpu package 0", "cpu package 1"]),  # one counter, shown once for each die
+        ("HygonGenuine", ["cpu package 0", "cpu package 1"]),
+    ],
+)
+def test_a_die_is_a_component_of_its_own_where_it_has_a_counter_of_its_own(tmp_path, vendor, found):
+    for number, label in enumerate(("package-0-die-0", "package-0-die-1", "package-1-die-0")):
         zone(tmp_path, f"intel-rapl:{number}", label)
-    sensors, unread = rapl.find(tmp_path)
-    assert names(sensors) == ["cpu package 0 die 0", "cpu package 0 die 1"]
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nvendor_id\t: {vendor}\nmodel name\t: some AuthenticAMD\n")
+    sensors, unread = rapl.find(tmp_path, cpuinfo=tmp_path / "cpuinfo")
+    assert names(sensors) == found
     assert [lack.part for lack in unread] == [Part.DRAM]
 
 

@@ -173,7 +173,7 @@ def test_each_figure_of_the_csv_has_the_verdict_that_is_its_own():
 
 
 def test_the_highest_power_is_that_of_one_component_and_says_of_which():
-    run = with_energy(make_run(make_trial()), [300.0])
+    run = with_energy(make_run(make_trial(device="cuda:0")), [300.0])
     (log,) = run.power
     package = replace(log.traces[0], component=Component(Part.CPU, "cpu package 0"), source="rapl")
     rows = frame(replace(run, power=(replace(log, traces=(*log.traces, _halved(package))),)))
@@ -190,7 +190,10 @@ def _halved(trace: PowerTrace) -> PowerTrace:
 
 def test_a_row_whose_sensor_fell_silent_does_not_pass_for_one_that_takes_less():
     """Of the second case the package was not read: what is left of its energy is the GPU's alone."""
-    run = with_energy(make_run(make_trial(), make_trial(step_s=0.02, threads=1)), [100.0, 100.0])
+    gpu = {"device": "cuda:0"}
+    run = with_energy(
+        make_run(make_trial(**gpu), make_trial(step_s=0.02, layout="channels_last", **gpu)), [100.0, 100.0]
+    )
     (log,) = run.power
     package = replace(log.traces[0], component=Component(Part.CPU, "cpu package 0"), source="rapl")
     heard = tuple(one for one in package.readings if not 52.5 < one.at_s % 100 < 55.5)
@@ -198,14 +201,17 @@ def test_a_row_whose_sensor_fell_silent_does_not_pass_for_one_that_takes_less():
     (group,) = summarise(both)
     components = [row.energy.per_item.components for row in group.rows]
     assert components == [("GPU-1", "cpu package 0"), ("GPU-1",)]
-    assert "cpu-fp32-threads1 of GPU-1 (nvml counter) only" in compose(both).sections[0].table.legend
+    assert "cuda0-fp32-channels_last of GPU-1 (nvml counter) only" in compose(both).sections[0].table.legend
     advice = advised(both, Goal.ENERGY).lines
-    assert "take cpu-fp32 on cpu" in advice[0]
-    assert any("what is to be least is not known of it: cpu-fp32-threads1" in line for line in advice)
+    assert "take cuda0-fp32 on cuda:0" in advice[0]
+    assert any("what is to be least is not known of it: cuda0-fp32-channels_last" in line for line in advice)
 
 
 def test_the_clocks_and_the_heat_of_a_gpu_stand_beneath_its_table_and_in_the_csv():
-    run = with_energy(make_run(make_trial(), make_trial(step_s=0.01, threads=1)), [100.0, 100.0])
+    gpu = {"device": "cuda:0"}
+    run = with_energy(
+        make_run(make_trial(**gpu), make_trial(step_s=0.01, layout="channels_last", **gpu)), [100.0, 100.0]
+    )
     (log,) = run.power
     states = (
         GpuState(50.5, "GPU-1", sm_clock_hz=1.98e9, temperature_c=41.0),
@@ -216,8 +222,13 @@ def test_the_clocks_and_the_heat_of_a_gpu_stand_beneath_its_table_and_in_the_csv
     assert "Of GPU-1, in all blocks: its SM clock was 1755 to 1980 MHz and it was 41 to 63 °C warm." in legend
     rows = frame(run)
     clocks = rows[rows["metric"] == "SM clock"].set_index("case")
-    assert clocks.loc["cpu-fp32", ["value", "low", "high", "components"]].tolist() == [1.98e9, 1.98e9, 1.98e9, "GPU-1"]
-    assert clocks.loc["cpu-fp32-threads1", "value"] == 1.755e9
+    assert clocks.loc["cuda0-fp32", ["value", "low", "high", "components"]].tolist() == [
+        1.98e9,
+        1.98e9,
+        1.98e9,
+        "GPU-1",
+    ]
+    assert clocks.loc["cuda0-fp32-channels_last", "value"] == 1.755e9
     assert "SM clock" not in compose(make_run(make_trial())).sections[0].table.legend
 
 

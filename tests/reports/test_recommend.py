@@ -8,6 +8,7 @@ from bench.analysis import Estimate, summarise
 from bench.analysis.choice import Candidate, Goal, Refusal, choose
 from bench.errors import UsageError
 from bench.records import Run
+from bench.records.prices import PriceBook
 from bench.storage import save
 from reports.cli_prices import prices, recommend
 from reports.money import accounts_of
@@ -19,9 +20,11 @@ from tests.reports.example import HOSTILE, example_run, run_saying, spread
 from tests.reports.priced import BOOK, book_saying, both_runs, priced_run
 
 
-def advised(run: Run, goal: Goal, limits: Limits | None = None, workload: str = "inference") -> Advice:
+def advised(
+    run: Run, goal: Goal, limits: Limits | None = None, workload: str = "inference", book: PriceBook = BOOK
+) -> Advice:
     groups = summarise(run)
-    return advise(accounts_of(run, groups, titles(groups), BOOK), workload, goal, limits or Limits())
+    return advise(accounts_of(run, groups, titles(groups), book), workload, goal, limits or Limits())
 
 
 def aim(value: float, half: float = 0.0) -> Estimate:
