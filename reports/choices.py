@@ -29,9 +29,9 @@ def input_said(share: InputShare, confidence: float) -> str:
     """How much of the end-to-end time is the input's."""
     interval = "no interval"
     if share.low is not None and share.high is not None:
-        interval = f"{percent(confidence)} interval {percent(share.low)} to {percent(share.high)}"
+        interval = f"{percent(confidence)} interval {percent(share.low)} to {percent(share.high)}, of waves alone"
     ours, resident = one_line(share.end_to_end.name), one_line(share.resident.name)
-    how = f"{interval}, not paired: measured one after the other"
+    how = f"{interval}; not paired, so the machine's mood between the two is in it"
     if share.low is not None and share.low <= 0:
         return f"What share of its time {ours} spends on its input, beside {resident}, could not be shown ({how})."
     return (

@@ -44,8 +44,9 @@ _METRICS: Mapping[Metric, _Metric] = {
         "1",
         "FASTER",
         "SLOWER",
-        "What the machine does to all cases alike cancels here, so this is the table to rely on; a change that hits "
-        "the baseline as well does not show.",
+        "What the machine does to all cases alike cancels here, so this is the table to rely on; what it does to some "
+        "more than to others from sitting to sitting is in no interval, and a change that hits the baseline as well "
+        "does not show.",
     ),
     Metric.TIME: _Metric(
         "Time per item",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.analysis import EnergyEstimate, Group
+from bench.analysis.energy import gains_at_worst
 from bench.analysis.ledger import Climate, Spread
 from bench.records import CaveatKind, Plan
 from bench.records.workload import LATENCY
@@ -31,17 +32,19 @@ def _stricter(group: Group) -> str:
             by_level.setdefault(percent(row.comparison.level), []).append(one_line(row.trial.case.variant.id))
     told = "; ".join(f"of {listed(tuple(names))} its {level} interval" for level, names in by_level.items())
     ratios = "speed-up and the work per joule" if any(row.energy_comparison for row in group.rows) else "speed-up"
-    return f" With the {ratios} {told}: more is asked of who leaves half-way or has crowded cores." if told else ""
+    why = "it is stricter for who left half-way, since their waves agreed, and on crowded cores"
+    return f" With the {ratios} {told}: {why}, so that all intervals together hold 93 % or more." if told else ""
 
 
 def _latency_legend(group: Group, plan: Plan) -> str:
     if group.workload.measures != LATENCY:
         return ""
+    sure = f"{percent(plan.confidence)} confidence whatever the distribution"
     return (
         f" Steps are timed singly, {plan.latency_steps} or more in a row, each waited for, so with weights and images "
         f"in the caches as far as they fit; who asks now and then waits longer.{_lies_ready(group)} Beneath p90 and "
-        f"p99 stands what they are at most, with {percent(plan.confidence)} confidence whatever the distribution; a "
-        "dash says how many samples it takes, as far as slow ones come together."
+        f"p99 stands what they are at most, with {sure} (simulated bursts of slow steps took 3 % of that); a dash says "
+        "how many samples it takes, as far as slow ones come together."
     )
 
 
@@ -58,11 +61,11 @@ def _right_legend(group: Group) -> str:
     said = []
     if accuracy is not None:
         said.append(
-            f"accuracy is that on {accuracy.n} held-out {one_line(group.workload.items)}, of the worst wave, with the "
+            f"accuracy is that on {accuracy.n} held-out {one_line(group.workload.items)}, in the first wave, with the "
             "interval for others like them (Wilson)"
         )
     if any(row.score_error for row in group.rows):
-        said.append(f"error is the relative RMSE of the scores against {against}")
+        said.append(f"error is the relative RMSE of the scores against {against} in the worst wave")
     if loss is not None:
         said.append(f"loss is that after {loss.n} steps, beside {against} from the same start")
     sentence = ", ".join(said)
@@ -114,14 +117,12 @@ def _energies_said(group: Group, lacking: str) -> str:
     if known.estimated:
         return f"{sentence}: an estimate, no measurement."
     if known.systematic_low is None or known.systematic_high is None:
-        cancels = "cancels in ratios only" if len(set(known.sources)) == 1 else _OF_SUMS
-        return f"{sentence}; how far its sensors are off is not known, which {cancels}."
+        return f"{sentence}; how far its sensors are off is not known, which {_cancels(known)}."
     if not known.value:
         return f"{sentence}; its sensors said 0, which no device takes."
     low, high = (bound / known.value - 1 for bound in (known.systematic_low, known.systematic_high))
-    return (
-        f"{sentence}; beyond its interval all of it may be off by {low:+.0%} to {high:+.0%}, which cancels in ratios."
-    )
+    off = f"beyond its interval all of it may be off by {low:+.0%} to {high:+.0%}"
+    return f"{sentence}; {off}, which {_cancels(known)}."
 
 
 #: What is left of gains in the ratio of a sum.
@@ -129,6 +130,11 @@ _OF_SUMS = (
     "cancels in ratios as far as they are off alike; BETTER or WORSE in energy is said where it holds with each of "
     "them off by as much as it may be"
 )
+
+
+def _cancels(energy: EnergyEstimate) -> str:
+    several = gains_at_worst(zip(energy.components, energy.sources, strict=True))
+    return _OF_SUMS if several else "cancels in ratios only"
 
 
 def _sources(energy: EnergyEstimate) -> str:

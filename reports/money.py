@@ -25,6 +25,8 @@ from reports.text import listed, one_line
 #: Figures of money are those of so many items.
 MANY = 1_000_000
 _WH_PER_J = 1 / 3600.0
+#: A correction is worth a word from this fraction on.
+_DRIFTED = 0.005
 #: What may be the cheapest: an undecided case is one too, but is named as undecided.
 _SOUND = frozenset({Standing.FASTER, Standing.SLOWER, Standing.SAME, Standing.UNSURE, Standing.BASELINE})
 
@@ -215,6 +217,9 @@ def _legend(account: Account) -> str:
         said.append(f"Ownership is that of {bought}: a machine around it, hosting and repair are not in it.")
     if any(bill is not None and bill.owned is not None and bill.idles_unpaid for bill in account.bills):
         said.append("Idle power is not known, so that a device which waits costs more than stands here.")
+    left = tuple(variant_of(row) for row in account.group.rows if abs(row.drift - 1) >= _DRIFTED)
+    if left:
+        said.append(f"The time of {listed(left)}, which left half-way, goes with the baseline's of the whole run.")
     if any(bill is not None and bill.energy_j is not None and bill.energy_j.estimated for bill in account.bills):
         said.append("≈ rests on an estimate (a model, or the board at its limit) and decides nothing.")
     if any(bill is not None and bill.set_up is not None for bill in account.bills):

@@ -98,9 +98,26 @@ def _even(place: _Place, other: _Place | None) -> Cell:
     """The use at which a place costs what another does at full use."""
     if other is None or place is other:
         return Cell(DASH, role=Role.MUTED)
-    share = break_even_share(place.line, other.line.at(1.0))
+    (below, above), (theirs_low, theirs_high) = _spread(place.cost), _spread(other.cost)
+    target = other.line.at(1.0)
+    share = break_even_share(place.line, target)
+    least = break_even_share(_scaled(place.line, below), target * theirs_high)
+    most = break_even_share(_scaled(place.line, above), target * theirs_low)
     about = "≈ " if place.cost.estimated or other.cost.estimated else ""
-    return Cell("never", role=Role.MUTED) if share is None else Cell(f"{about}{share:.0%}")
+    if least is None:
+        return Cell(f"{about}never", role=Role.MUTED)
+    told = [f"{least:.0%}", "never" if most is None else f"{most:.0%}"]
+    return Cell(f"{about}{'never' if share is None else f'{share:.0%}'}", "" if len(set(told)) == 1 else "–".join(told))
+
+
+def _spread(cost: Cost) -> tuple[float, float]:
+    """The ends of an interval as parts of its value; 1 where there are none."""
+    low, high = (1.0 if bound is None or not cost.value else bound / cost.value for bound in (cost.low, cost.high))
+    return low, high
+
+
+def _scaled(line: CostLine, factor: float) -> CostLine:
+    return CostLine(line.fixed * factor, line.variable * factor)
 
 
 def _places(account: Account) -> Iterator[_Place]:

@@ -124,11 +124,11 @@ def _aim(case: _Case, goal: Goal, way: str) -> Estimate | None:
         return _energy(case)
     if goal is Goal.COST:
         return None if case.bill is None else _paid(case.bill, way)
-    rate = case.row.throughput
+    rate, drift = case.row.throughput, case.row.drift
     if rate is None:
         return None
-    low, high = (None if bound is None else 1 / bound for bound in (rate.high, rate.low))
-    return replace(rate, statistic="time per item", value=1 / rate.value, low=low, high=high, unit="s")
+    low, high = (None if bound is None else drift / bound for bound in (rate.high, rate.low))
+    return replace(rate, statistic="time per item", value=drift / rate.value, low=low, high=high, unit="s")
 
 
 def _paid(bill: Bill, way: str) -> Cost | None:
@@ -278,6 +278,9 @@ def _against(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str) -> It
     elif cases[winner.key].account.group.device != cases[second.key].account.group.device:
         ranked = "; the two were measured one after the other, not in turn"
     yield f"Runner-up: {cases[second.key].name}, {_figure(second, goal, way, cases[second.key])}, {more} more{ranked}."
+    others = tuple(cases[each.key].name for each in choice.close if each.key != second.key)
+    if others:
+        yield f"Nor is it ranked for certain before {listed(others, 6)}."
 
 
 def _latency(winner: Candidate, limits: Limits) -> Iterator[str]:

@@ -293,8 +293,8 @@ def comparisons_said(plan: Plan) -> str:
     return (
         "FASTER and SLOWER are claims of a difference. Holm's procedure over each table keeps the chance of any "
         f"false one among them at {percent(1 - plan.confidence)} or less. For them a row that spreads less from "
-        "wave to wave than is typical of its table counts with the mean of both variances; each interval shown "
-        "stands for itself."
+        "wave to wave than is typical of its table counts with the mean of both variances; each interval shown, "
+        "and each SAME, stands for itself."
     )
 
 

@@ -9,8 +9,9 @@ difference of their means is judged by Welch's t::
 
 Such an interval knows what differs from wave to wave, not what differs from one sitting to the next: on a shared
 machine absolute times drift by 5 to 20 % between sittings. The ratio to the baseline of the same run cancels what
-the machine does to all cases alike, so it is the figure to rely on; what it cannot see is a change that hits the
-baseline as well.
+the machine does to all cases alike, so it is the figure to rely on. It does not cancel all: neighbours slow some
+settings more than others, and in noisy hours the ratio of one moved by several percent from sitting to sitting
+(docs/experiments.md). What it cannot see either is a change that hits the baseline as well.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bench.analysis.blocks import Figures
 from bench.analysis.comparison import (
@@ -31,7 +33,7 @@ from bench.analysis.comparison import (
     paired_log_speedups,
     risk_share,
 )
-from bench.analysis.energy import counted_gpus, measured_energy
+from bench.analysis.energy import Gains, counted_gpus, gains_at_worst, measured_energy
 from bench.analysis.estimates import set_up_seconds, wave_seconds
 from bench.analysis.settings import Difference, differences
 from bench.analysis.soundness import is_profiled, is_struck
@@ -198,29 +200,49 @@ def _change(metric: Metric, before: Trial, after: Trial, base: Run, new: Run) ->
     theirs, ours = _EVIDENCE[metric](before, base), _EVIDENCE[metric](after, new)
     if not theirs or not ours or (metric is Metric.ENERGY and not _same_sensors(before, after, base, new)):
         return None
+    gains = gains_at_worst(_sensors(after, new)) if metric is Metric.ENERGY else ()
     baselines = [run.groups()[trial.case.group][0] for trial, run in ((before, base), (after, new))]
     if metric is Metric.RATIO and baselines[0].case.name != baselines[1].case.name:
         return None  # a selection without the usual baseline: the ratios are not of the same thing
     at_look = metric in _LOOKED_AT and (ended_before(before, baselines[0]) or ended_before(after, baselines[1]))
     crowded = any(is_crowded(trial.caveats) for trial in (before, after, *baselines))
     share = risk_share(at_look=at_look, crowded=crowded)
+    missing = (1 - new.plan.confidence) * share
     evidence = welch(ours, theirs)
-    difference = statistics.fmean(ours) - statistics.fmean(theirs)
-    half = None
-    if evidence is not None:
-        missing = (1 - new.plan.confidence) * share
-        half = t_quantile(evidence.degrees, 1 - missing) * evidence.error
+    bounds = _bounds(evidence, missing)
+    for each in gains:  # a verdict on a sum must hold however far off its sensors are
+        other = welch(_energies(after, new, each), _energies(before, base, each))
+        evidence, bounds = _weaker(evidence, other), _around(bounds, _bounds(other, missing))
     return Change(
         case=after.case,
         metric=metric,
         base=math.exp(statistics.fmean(theirs)),
         new=math.exp(statistics.fmean(ours)),
-        ratio=math.exp(difference),
-        low=None if half is None else math.exp(difference - half),
-        high=None if half is None else math.exp(difference + half),
+        ratio=math.exp(statistics.fmean(ours) - statistics.fmean(theirs)),
+        low=None if bounds is None else math.exp(bounds[0]),
+        high=None if bounds is None else math.exp(bounds[1]),
         evidence=evidence,
         share=share,
     )
+
+
+def _bounds(evidence: Welch | None, missing: float) -> tuple[float, float] | None:
+    """The interval of the logarithm of a ratio; None without evidence."""
+    if evidence is None:
+        return None
+    half = t_quantile(evidence.degrees, 1 - missing) * evidence.error
+    return evidence.difference - half, evidence.difference + half
+
+
+def _weaker(one: Welch | None, other: Welch | None) -> Welch | None:
+    """The one that says less; None where they say opposite things."""
+    if one is None or other is None or one.difference * other.difference <= 0:
+        return None
+    return min(one, other, key=lambda each: abs(each.difference))
+
+
+def _around(one: tuple[float, float] | None, other: tuple[float, float] | None) -> tuple[float, float] | None:
+    return None if one is None or other is None else (min(one[0], other[0]), max(one[1], other[1]))
 
 
 #: Figures whose spread decides whether a case leaves at the look.
@@ -248,8 +270,8 @@ def _latencies(trial: Trial, run: Run) -> list[float]:
     return [math.log(median(seconds)) for seconds in waves.values()]
 
 
-def _energies(trial: Trial, run: Run) -> list[float]:
-    found = _measured_energy(trial, run)
+def _energies(trial: Trial, run: Run, gains: Gains = MappingProxyType({})) -> list[float]:
+    found = _measured_energy(trial, run, gains)
     waves: dict[int, list[float]] = defaultdict(list)
     for (wave, _), joules in ({} if found is None else found[0]).items():
         if joules > 0:
@@ -280,13 +302,18 @@ _EVIDENCE: Mapping[Metric, Callable[[Trial, Run], list[float]]] = {
 }
 
 
-def _measured_energy(trial: Trial, run: Run) -> tuple[Figures, tuple[tuple[str, str], ...]] | None:
+def _measured_energy(
+    trial: Trial, run: Run, gains: Gains = MappingProxyType({})
+) -> tuple[Figures, tuple[tuple[str, str], ...]] | None:
     log = run.log_of(run.groups()[trial.case.group])
-    return (
-        None
-        if log is None
-        else measured_energy(trial, log, counted_gpus(log, trial.case.variant.device, run.plan.power))
-    )
+    if log is None:
+        return None
+    return measured_energy(trial, log, counted_gpus(log, trial.case.variant.device, run.plan.power), gains)
+
+
+def _sensors(trial: Trial, run: Run) -> tuple[tuple[str, str], ...]:
+    found = _measured_energy(trial, run)
+    return () if found is None else found[1]
 
 
 def _same_sensors(before: Trial, after: Trial, base: Run, new: Run) -> bool:

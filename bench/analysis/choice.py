@@ -48,13 +48,14 @@ class Candidate:
 class Choice:
     """The winner, the next best, and all that were refused.
 
-    ``apart`` if the two intervals do not overlap: of what the same sensors measured the statistical ones, else those of
-    all that the sensors may be off by.
+    ``apart`` if the intervals of these two do not overlap: of what the same sensors measured the statistical ones, else
+    those of all that the sensors may be off by. ``close`` are all that the winner is not apart from, best first.
     """
 
     winner: Candidate | None
     runner_up: Candidate | None
     apart: bool
+    close: tuple[Candidate, ...]
     refused: tuple[tuple[Candidate, Refusal], ...]
 
 
@@ -67,6 +68,7 @@ def choose(candidates: Sequence[Candidate], max_latency_s: float | None, min_acc
         winner,
         runner_up,
         winner is not None and runner_up is not None and _apart(winner, runner_up),
+        () if winner is None else tuple(other for other in left[1:] if not _apart(winner, other)),
         tuple((c, reason) for c in candidates if (reason := refused[c.key]) is not None),
     )
 

@@ -12,7 +12,8 @@ Every sample has its say, since a block holds few: the mean of two is lost with 
 copies is off by a fifth less than that of the median over blocks, which wants half as long again for as much.
 
 A run of a single wave has no second process to compare with: there the interval is the distribution-free one
-of the median over rounds, which knows nothing of the offset between processes, and the comparison says so.
+of the median over rounds, which knows nothing of the offset between processes. The comparison says so, and its verdict
+is UNSURE.
 
 A case that left at the look half-way chose its own end, because its waves happened to agree: its interval is made
 at a stricter level (:data:`LOOK_SHARE`). What this is worth was simulated: ``suites/experiments/coverage.py``. The same
@@ -32,14 +33,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.estimates import block_samples
+from bench.analysis.estimates import block_samples, wave_seconds
 from bench.analysis.statistics import (
     biweight,
     exponential,
     holm,
     median,
     sign_interval,
-    sign_tail,
     t_interval,
     t_quantile,
     t_tail,
@@ -88,6 +88,7 @@ class Comparison:
     confidence: float
     over_waves: bool
     evidence: tuple[float, ...]
+    waves: tuple[int, ...] = ()  # that the evidence is of, one each; of a single wave that one
     at_look: bool = False  # its waves ended at the look: interval and verdict are held to a stricter level
     crowded: bool = False  # others took much of the cores: likewise
 
@@ -176,6 +177,7 @@ def comparison_of(
         confidence=confidence,
         over_waves=over_waves,
         evidence=evidence,
+        waves=tuple(waves),
         at_look=at_look,
         crowded=crowded,
     )
@@ -208,7 +210,7 @@ def log_of_wave(rounds: Iterable[Sequence[float]]) -> float:
 
 
 def judge(comparisons: Sequence[Comparison], band: float) -> tuple[Verdict, ...]:
-    """One verdict for each comparison of a table.
+    """One verdict for each comparison of a table. One of a single wave is UNSURE: processes differ without a reason.
 
     FASTER and SLOWER are claims of a difference; over the table Holm's procedure keeps the chance of any false
     one within the confidence asked for. SAME needs the whole interval inside the band. For all three the variance of a
@@ -247,15 +249,15 @@ def _believed_spread(comparison: Comparison, typical: float) -> float:
 
 def _tail(comparison: Comparison, spread: float, margin: float) -> float:
     """How surprising the evidence is if the difference does not matter; more is asked of a case that left."""
-    evidence = comparison.evidence
-    tail = t_tail(evidence, margin, spread) if comparison.over_waves else sign_tail(evidence, margin)
-    return min(1.0, tail / comparison.share)
+    if not comparison.over_waves:
+        return 1.0
+    return min(1.0, t_tail(comparison.evidence, margin, spread) / comparison.share)
 
 
 def _verdict(comparison: Comparison, spread: float, different: bool, margin: float) -> Verdict:
     if different:
         return Verdict.FASTER if comparison.speedup > 1 else Verdict.SLOWER
-    if comparison.low is None or comparison.high is None:
+    if comparison.low is None or comparison.high is None or not comparison.over_waves:
         return Verdict.UNSURE
     inside = -margin <= math.log(comparison.low) and math.log(comparison.high) <= margin
     believed = abs(math.log(comparison.speedup)) + _half_width(comparison, spread) <= margin
@@ -275,6 +277,19 @@ def ended_before(trial: Trial, baseline: Trial) -> bool:
     """Whether a trial has none of its baseline's last waves: it left, or was ended."""
     ours, theirs = ({s.wave for s in one.samples if s.kind is one.kind} for one in (trial, baseline))
     return max(ours, default=-1) < max(theirs, default=-1)
+
+
+def drift_after(trial: Trial, baseline: Trial) -> float:
+    """What the baseline's time in all its waves is of that in the waves of a trial; 1 of one that was there in all.
+
+    A case that left half-way was measured in other minutes than those that stayed. Its absolute time, times this, is
+    what may be held against theirs.
+    """
+    own, every = wave_seconds(trial), wave_seconds(baseline)
+    shared = [math.log(every[wave]) for wave in own if wave in every]
+    if not shared or not ended_before(trial, baseline):
+        return 1.0
+    return math.exp(statistics.fmean(map(math.log, every.values())) - statistics.fmean(shared))
 
 
 def risk_share(*, at_look: bool, crowded: bool) -> float:

@@ -173,9 +173,11 @@ def bill_of(row: Row, tariff: Tariff) -> Bill | None:
     """What one item of a case costs; None where not even its time is known."""
     if row.time_per_step is None:
         return None
-    item_s = time_paid(row.trial, row.time_per_step.confidence or 0.95)
-    if item_s is None:
+    paid = time_paid(row.trial, row.time_per_step.confidence or 0.95)
+    if paid is None:
         return None
+    low, high = (None if bound is None else bound * row.drift for bound in (paid.low, paid.high))
+    item_s = replace(paid, value=paid.value * row.drift, low=low, high=high)
     energy = None if row.energy is None else row.energy.per_item
     total = None if row.energy is None else row.energy.total
     idle_w = None if total is None else total.idle_w
@@ -267,10 +269,22 @@ def _rent(item_s: Estimate, tariff: Tariff, *, spot: bool) -> Cost | None:
 def _owned(item_s: Estimate, joules: Cost | None, idle_w: float | None, tariff: Tariff) -> Cost | None:
     if tariff.amortised_per_s is None or tariff.per_joule is None or joules is None:
         return None
-    idle_s = 1 / tariff.utilisation - 1
-    per_s = tariff.amortised_per_s / tariff.utilisation + tariff.per_joule * (idle_w or 0.0) * idle_s
-    parts = [(per_s, _as_cost(item_s)), (tariff.per_joule, joules)]
+    waiting_s = 1 / tariff.utilisation - 1  # for each second at work
+    parts = [
+        (tariff.amortised_per_s / tariff.utilisation, _as_cost(item_s)),
+        (tariff.per_joule, joules),
+        (tariff.per_joule * waiting_s, _idle_joules(item_s, joules, idle_w or 0.0)),
+    ]
     return _combined("ownership", tariff.currency, parts)
+
+
+def _idle_joules(item_s: Estimate, joules: Cost, idle_w: float) -> Cost:
+    """What waiting for as long as an item takes uses: known as well as the time, and off by the sensor's gain."""
+    idle = _combined("idle energy", "J", [(idle_w, _as_cost(item_s))])
+    if joules.systematic_low is None or joules.systematic_high is None or not joules.value:
+        return idle
+    low, high = (idle.value * bound / joules.value for bound in (joules.systematic_low, joules.systematic_high))
+    return replace(idle, systematic_low=low, systematic_high=high)
 
 
 def _owned_line(item_s: Estimate, joules: Cost | None, idle_w: float | None, tariff: Tariff) -> CostLine | None:

@@ -19,7 +19,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from types import MappingProxyType
 
 from bench.analysis.blocks import BlockPower, Figures, blocks_of, energy_blocks, has_own, own_gpu, read_blocks
@@ -43,7 +42,7 @@ GAIN: Mapping[str, tuple[float, float]] = MappingProxyType(
 
 #: So far off a sensor may be of which nothing is known.
 _UNKNOWN_GAIN = (0.9, 1.1)
-#: Source -> what it reads, divided by the truth.
+#: Component -> what its sensor reads, divided by the truth; 1 of what is not there.
 Gains = Mapping[str, float]
 _TRUE: Gains = MappingProxyType({})
 
@@ -148,17 +147,26 @@ def energy_of(trial: Trial, log: PowerLog, confidence: float, gpus: Iterable[str
     )
 
 
-def gains_at_worst(sources: Iterable[str]) -> tuple[Gains, ...]:
-    """What sensors may be off by, each as far as it may, in all combinations; none of a single kind of sensor.
+def gains_at_worst(sensors: Iterable[tuple[str, str]]) -> tuple[Gains, ...]:
+    """What sensors may be off by at worst: each of them one way, all others the other; none of a single sensor.
 
-    The gain of one sensor cancels in a ratio; of a sum of several only what they have in common does.
+    ``sensors`` are components with their sources. The gain of one sensor cancels in a ratio; of a sum of several only
+    what they have in common does. Each board has a gain of its own; what RAPL reads in one machine is off alike.
     """
-    kinds = sorted(set(sources))
+    kinds: dict[str, list[str]] = defaultdict(list)
+    ranges = {}
+    for component, source in sensors:
+        kind = source if source == "rapl" else component
+        kinds[kind].append(component)
+        ranges[kind] = GAIN.get(source, _UNKNOWN_GAIN)
     if len(kinds) < 2:
         return ()
-    return tuple(
-        dict(zip(kinds, gains, strict=True)) for gains in product(*(GAIN.get(kind, _UNKNOWN_GAIN) for kind in kinds))
-    )
+    corners = [
+        {name: ranges[kind][side if kind == alone else 1 - side] for kind in kinds for name in kinds[kind]}
+        for alone in kinds
+        for side in (0, 1)
+    ]
+    return tuple(corner for number, corner in enumerate(corners) if corner not in corners[:number])
 
 
 def compare_energy(
@@ -171,8 +179,7 @@ def compare_energy(
 ) -> Comparison | None:
     """How many times less energy per item than the baseline, paired round by round; None without shared rounds.
 
-    ``speedup`` of the comparison is this ratio: above 1 is less energy. ``gains`` are those of the sensors, 1 where
-    nothing is said.
+    ``speedup`` of the comparison is this ratio: above 1 is less energy. ``gains`` are those of the sensors.
 
     Raises:
         ComparisonError: they are not of one group, or were not read by the same sensors: an estimate is never
@@ -238,7 +245,7 @@ class _Addend:
 
     @classmethod
     def of(cls, readings: Sequence[BlockPower], gains: Gains = _TRUE) -> _Addend:
-        weighted = [(1 / gains.get(reading.trace.source, 1.0), reading) for reading in readings]
+        weighted = [(1 / gains.get(reading.component.name, 1.0), reading) for reading in readings]
         keys = set.intersection(*(set(reading.power_w) for reading in readings))
         waves = set.intersection(*(set(reading.idle_w) for reading in readings))
         return cls(
@@ -322,11 +329,11 @@ def _per_item(
 
 
 def measured_energy(
-    trial: Trial, log: PowerLog, gpus: set[str] | None
+    trial: Trial, log: PowerLog, gpus: set[str] | None, gains: Gains = _TRUE
 ) -> tuple[Figures, tuple[tuple[str, str], ...]] | None:
     """(wave, round) -> joules per item of all measured components, and by which sensors; None for a model's."""
     estimated = any(trace.kind is SourceKind.MODEL for trace in log.traces)
-    return None if estimated else _per_item(trial, log, gpus)
+    return None if estimated else _per_item(trial, log, gpus, gains)
 
 
 def _set_up(trial: Trial, log: PowerLog, total: _Addend | None, *, cold: bool) -> EnergyEstimate | None:

@@ -64,8 +64,7 @@ def time_paid(trial: Trial, confidence: float) -> Estimate | None:
     Of single steps that are waited for it is their mean: who pays by the hour pays for the slow ones as well, which a
     median leaves out. Of steps back to back it is the time per step over its items.
     """
-    summed = fmean if trial.kind is SampleKind.LATENCY else median
-    blocks = {key: summed(values) for key, values in block_samples(trial).items()}
+    blocks = _means(trial) if trial.kind is SampleKind.LATENCY else block_seconds(trial)
     seconds = _seconds_per_item(blocks, confidence)
     return None if seconds is None else _estimate("time paid per item", seconds, 1, "s", confidence)
 
@@ -100,6 +99,17 @@ def peak_memory(trial: Trial) -> Estimate | None:
 def set_up_seconds(life: Life) -> float:
     """What one life cost before its first step was done."""
     return life.build_s + life.first_step_s
+
+
+def _means(trial: Trial) -> dict[tuple[int, int], float]:
+    """(wave, 0) -> seconds per item of all samples of a wave; of a single wave, of each of its blocks."""
+    blocks = block_samples(trial)
+    if len({wave for wave, _ in blocks}) < 2:
+        return {key: fmean(values) for key, values in blocks.items()}
+    waves: dict[tuple[int, int], list[float]] = defaultdict(list)
+    for (wave, _), values in blocks.items():
+        waves[wave, 0] += values
+    return {key: fmean(values) for key, values in waves.items()}
 
 
 def _by_wave(blocks: Mapping[tuple[int, int], float]) -> dict[int, float]:

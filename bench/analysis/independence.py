@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.comparison import Comparison, Verdict, compare
+from bench.analysis.comparison import Comparison, Verdict, compare, ended_before
 from bench.records import AXES, AxisValue, Case, Trial, Variant
 
 #: Backends that run on hardware of several vendors. OpenVINO is Intel's, and runs on any x86 and Arm processor.
@@ -76,7 +76,10 @@ def independence(
     rivals = [each for each in decided if is_bound(each.trial.case.variant)]
     best = max(neutral, key=_speedup)
     rival = max(rivals, key=_speedup, default=None)
-    price = None if rival is None else compare(rival.trial, best.trial, confidence)
+    price = None
+    if rival is not None:
+        left = any(ended_before(each.trial, baseline) for each in (rival, best))
+        price = compare(rival.trial, best.trial, confidence, at_look=left)
     undecided = tuple(trial for trial in bound if verdicts.get(trial.case) is Verdict.UNSURE)
     return Independence(best, rival, price, undecided)
 

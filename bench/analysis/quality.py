@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 from bench.analysis.comparison import Comparison
 from bench.analysis.correctness import Judgement, is_known, worst_of_each
@@ -16,6 +17,7 @@ from bench.records.power import HostLoad
 _MODE_GAP = 0.03
 #: ... and so many times the spread inside either cluster.
 _MODE_CONTRAST = 4.0
+_LEAST_FOR_MODES = 4
 
 #: Others are worth a word when they take, or a hypervisor gives away, so much of the cores we may use.
 _DISTURBED = 0.05
@@ -85,22 +87,23 @@ def _derived(trial: Trial, comparison: Comparison | None, plan: Plan) -> Iterato
     if comparison is not None and not comparison.is_precise(plan.precision):
         half_width, wanted = comparison.half_width, comparison.wanted(plan.precision)
         yield Caveat.of(CaveatKind.IMPRECISE, half_width="none" if half_width is None else half_width, wanted=wanted)
-    yield from _two_modes(trial)
+    yield from _two_modes(trial, comparison)
 
 
-def _two_modes(trial: Trial) -> Iterator[Caveat]:
-    """At least two waves on either side of a gap that dwarfs the spread within: autotuning chose differently."""
-    logs = sorted(math.log(value) for value in wave_seconds(trial).values())
-    if len(logs) < 4:
+def _two_modes(trial: Trial, comparison: Comparison | None) -> Iterator[Caveat]:
+    """At least two waves on either side of a gap that dwarfs the spread within: autotuning chose differently.
+
+    It is the ratio to the baseline that is looked at: a machine that has two speeds gives them to all cases alike.
+    """
+    if comparison is None or not comparison.over_waves or len(comparison.evidence) < _LEAST_FOR_MODES:
         return
+    seconds = wave_seconds(trial)
+    waves = sorted(zip(comparison.evidence, comparison.waves, strict=True))
+    logs = [log for log, _ in waves]
     split = max(range(1, len(logs)), key=lambda index: logs[index] - logs[index - 1])
-    lower, upper = logs[:split], logs[split:]
-    gap = upper[0] - lower[-1]
-    spread = max(lower[-1] - lower[0], upper[-1] - upper[0])
-    if min(len(lower), len(upper)) >= 2 and gap >= max(_MODE_GAP, _MODE_CONTRAST * spread):
+    gap = logs[split] - logs[split - 1]
+    spread = max(logs[split - 1] - logs[0], logs[-1] - logs[split])
+    if min(split, len(logs) - split) >= 2 and gap >= max(_MODE_GAP, _MODE_CONTRAST * spread):
+        slow, fast = ([math.log(seconds[wave]) for _, wave in part] for part in (waves[:split], waves[split:]))
         items = trial.items_per_step or 1
-        yield Caveat.of(
-            CaveatKind.TWO_MODES,
-            low_s=items * math.exp(sum(lower) / len(lower)),
-            high_s=items * math.exp(sum(upper) / len(upper)),
-        )
+        yield Caveat.of(CaveatKind.TWO_MODES, low_s=items * math.exp(fmean(fast)), high_s=items * math.exp(fmean(slow)))

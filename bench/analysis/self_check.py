@@ -35,7 +35,7 @@ class Noise:
     device: str
     copies: int
     comparisons: tuple[Comparison, ...]  # of copies with the baseline, each over waves
-    claims: int  # copies that were called different from it, each judged alone
+    claims: int  # copies that were called different from it, judged together as a table is
     spread: float | None  # sd of the logarithm of the ratio of two copies from wave to wave
     detectable: float | None  # smallest difference that is found in 80 of 100 runs, as a fraction
     pairs: int  # of copies that share no process, compared with each other
@@ -74,11 +74,11 @@ def _noise(baseline: Trial, copies: Sequence[Trial], plan: Plan) -> Noise:
         device=baseline.case.variant.device,
         copies=len(copies),
         comparisons=tuple(comparisons),
-        claims=_claims(comparisons, plan.band),
+        claims=_claims([comparisons], plan.band),
         spread=spread,
         detectable=None if spread is None else detectable(spread, waves, plan.band, plan.confidence),
         pairs=len(pairs),
-        false_alarms=_claims(pairs, plan.band),
+        false_alarms=_claims([[pair] for pair in pairs], plan.band),
     )
 
 
@@ -90,8 +90,8 @@ def _compared(trial: Trial, baseline: Trial, plan: Plan) -> Comparison | None:
     return comparison if comparison is not None and comparison.over_waves else None
 
 
-def _claims(comparisons: Sequence[Comparison], band: float) -> int:
-    return sum(judge([comparison], band)[0] in _CLAIMS for comparison in comparisons)
+def _claims(tables: Sequence[Sequence[Comparison]], band: float) -> int:
+    return sum(verdict in _CLAIMS for table in tables for verdict in judge(table, band))
 
 
 def _spread(comparisons: Sequence[Comparison]) -> float | None:

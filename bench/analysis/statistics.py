@@ -220,13 +220,6 @@ def t_tail(values: Sequence[float], margin: float, spread: float = 0.0) -> float
     return float(_special().stdtr(len(values) - 1, -distance / error))
 
 
-def sign_tail(values: Sequence[float], margin: float) -> float:
-    """The same by counting: how surprising is it that so many values lie beyond the margin on the median's side."""
-    sign = 1 if median(values) >= 0 else -1
-    beyond = sum(sign * value > margin for value in values)
-    return 1.0 if beyond == 0 else float(_special().bdtrc(beyond - 1, len(values), 0.5))
-
-
 def holm(p_values: Sequence[float], level: float) -> tuple[bool, ...]:
     """Which hypotheses Holm's procedure rejects, so that the chance of any false rejection is at most ``level``."""
     rejected = [False] * len(p_values)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from bench.analysis.break_even import BreakEven, break_even
-from bench.analysis.comparison import Comparison, Verdict, compare, judge
+from bench.analysis.comparison import Comparison, Verdict, compare, drift_after, judge
 from bench.analysis.correctness import (
     Judgement,
     accuracy,
@@ -61,6 +61,7 @@ class Row:
     agreement: Estimate | None = None
     score_error: Estimate | None = None
     loss_difference: Estimate | None = None
+    drift: float = 1.0  # by which the absolute time of a case that left half-way is held against that of others
 
     @property
     def right(self) -> bool:
@@ -149,6 +150,7 @@ def _rows(
             agreement=agreement(trial, plan.confidence),
             score_error=score_error(judged[trial.case]),
             loss_difference=loss_difference(judged[trial.case]),
+            drift=drift_after(trial, baseline),
         )
         for trial in trials
     )
@@ -190,8 +192,9 @@ def _energy_verdicts(
     """The verdicts on energy, which must hold however far off the sensors are that were summed."""
     verdicts = _verdicts(ratios, read, plan)
     total = energies[trials[0].case].total
-    sources = () if total is None or total.gross is None else total.gross.sources
-    for gains in gains_at_worst(sources) if verdicts else ():
+    gross = None if total is None else total.gross
+    sensors = () if gross is None else tuple(zip(gross.components, gross.sources, strict=True))
+    for gains in gains_at_worst(sensors) if verdicts else ():
         others = _verdicts(_energy_ratios(trials, log, plan, gains), read, plan)
         verdicts = {
             case: verdict if others.get(case) is verdict else Verdict.UNSURE for case, verdict in verdicts.items()

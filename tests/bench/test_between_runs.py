@@ -279,3 +279,24 @@ def test_limits_are_percent_or_fractions() -> None:
     assert parse_gate("time:5%") == parse_gate("time:0.05") == (Metric.TIME, 0.05)
     assert str(parse_gate("speedup:2.5%")) == "ratio:2.5%"
     assert Plan().confidence == 0.95
+
+
+def test_a_change_of_a_sum_is_one_only_if_it_is_so_however_far_off_its_sensors_are() -> None:
+    """The GPU takes a third less and the package nearly twice as much: less in all, unless both sensors are off."""
+
+    def run(gpu_w: float, package_w: float) -> Run:
+        trial = make_trial(device="cuda:0")
+        one, other = (with_energy(make_run(trial), [watts]) for watts in (gpu_w, package_w))
+        package = replace(other.power[0].traces[0], component=Component(Part.CPU, "cpu package 0"), source="rapl")
+        return replace(one, power=(replace(one.power[0], traces=(*one.power[0].traces, package)),))
+
+    (doubtful,) = compare_runs(run(300.0, 100.0), run(200.0, 190.0)).changes[Metric.ENERGY]
+    assert doubtful.ratio == pytest.approx(0.975, rel=0.01)
+    assert doubtful.low is not None
+    assert doubtful.high is not None
+    assert doubtful.low < doubtful.ratio < 1 < doubtful.high
+    assert doubtful.evidence is None
+    (clear,) = compare_runs(run(300.0, 100.0), run(400.0, 130.0)).changes[Metric.ENERGY]
+    assert clear.tail(math.log(1.2)) < 0.01
+    assert clear.low is not None
+    assert clear.low > 1.3

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bench import Proof, Variant, summarise
 from bench.analysis import Independence
+from bench.analysis.comparison import LOOK_SHARE
 from bench.analysis.independence import is_bound
 from bench.records import Trial
 from tests.factories import make_run, make_trial
@@ -75,3 +78,20 @@ def test_the_undecided_do_not_win_and_are_named() -> None:
 def test_without_anything_vendor_bound_there_is_no_price() -> None:
     assert found(on_cuda(0.010, backend="compile")) is None
     assert found(on_cuda(0.010, backend="mine")) is None
+
+
+def test_of_who_left_half_way_the_price_is_made_at_the_stricter_level() -> None:
+    graphs, compiled = (
+        spread(on_cuda(step_s, backend=backend), 0.002, number)
+        for number, (step_s, backend) in enumerate([(0.008, "cuda_graphs"), (0.010, "compile")])
+    )
+    left = [replace(one, samples=tuple(s for s in one.samples if s.wave < 3)) for one in (graphs, compiled)]
+    for bound, neutral in (left, (graphs, left[1]), (left[0], compiled)):
+        independence = found(bound, neutral)
+        assert independence is not None
+        assert independence.price is not None
+        assert independence.price.level == pytest.approx(1 - 0.05 * LOOK_SHARE)
+    whole = found(graphs, compiled)
+    assert whole is not None
+    assert whole.price is not None
+    assert whole.price.level == pytest.approx(0.95)

@@ -98,3 +98,14 @@ def test_clopper_and_pearsons_bounds_are_those_of_their_tables(count: int, of: i
 def test_a_share_of_nothing_is_refused(count: int, of: int) -> None:
     with pytest.raises(ValueError, match="no share"):
         binomial_interval(count, of, 0.95)
+
+
+def test_eight_copies_are_judged_together_before_a_run_is_distrusted() -> None:
+    """One that is surprising by itself is no surprise among eight."""
+    odd = [0.016, 0.032, 0.020, 0.036, 0.008, 0.034]
+    (alone,) = noises(_run(_copy(1, odd)))
+    assert alone.claims == 1
+    (among,) = noises(
+        _run(_copy(1, odd), *(_copy(n, [0.004, -0.006, 0.005, -0.005, 0.007, -0.004]) for n in range(2, 9)))
+    )
+    assert (among.copies, among.claims) == (8, 0)

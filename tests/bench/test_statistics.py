@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import stdtrit
 
-from bench.analysis.statistics import biweight, holm, sign_interval, sign_tail, t_interval, t_quantile, t_tail
+from bench.analysis.statistics import biweight, holm, sign_interval, t_interval, t_quantile, t_tail
 
 VALUES = st.lists(st.floats(min_value=-1e3, max_value=1e3), min_size=1, max_size=40)
 
@@ -115,12 +115,6 @@ def test_the_tail_against_a_margin_is_a_shifted_t_test() -> None:
 def test_values_without_spread_are_taken_at_their_word() -> None:
     assert t_tail([0.02, 0.02, 0.02], 0.01) == 0.0
     assert t_tail([0.005, 0.005, 0.005], 0.01) == 1.0
-
-
-def test_the_sign_tail_counts() -> None:
-    assert sign_tail([0.02] * 10, 0.01) == pytest.approx(2**-10)
-    assert sign_tail([0.02] * 9 + [0.0], 0.01) == pytest.approx(11 * 2**-10)
-    assert sign_tail([0.0] * 10, 0.01) == 1.0
 
 
 def test_holm_rejects_step_by_step_and_stops_at_the_first_that_holds() -> None:

@@ -61,9 +61,14 @@ def test_a_verdict_on_a_sum_holds_however_far_off_each_sensor_is(
 
 
 def test_the_gain_of_a_single_sensor_cancels() -> None:
-    assert gains_at_worst(("rapl", "rapl")) == ()
-    corners = gains_at_worst(("nvml counter", "rapl"))
-    assert [tuple(gains.values()) for gains in corners] == [(0.94, 0.9), (0.94, 1.1), (1.11, 0.9), (1.11, 1.1)]
+    assert gains_at_worst([("cpu package 0", "rapl"), ("dram 0", "rapl")]) == ()
+    board, other, package = ("GPU-1", "nvml counter"), ("GPU-2", "nvml counter"), ("cpu package 0", "rapl")
+    assert gains_at_worst([board]) == ()
+    assert [tuple(gains.values()) for gains in gains_at_worst([board, package])] == [
+        (0.94, 1.1),
+        (1.11, 0.9),
+    ]
+    assert (1.11, 0.94) in [tuple(gains.values()) for gains in gains_at_worst([board, other])]
     run = with_energy(
         make_run(spread(make_trial(), 0.0005, 0), spread(make_trial(layout="channels_last"), 0.0005, 1)), [100.0, 98.0]
     )

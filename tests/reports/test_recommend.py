@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,10 +9,11 @@ import pytest
 from bench.analysis import Estimate, summarise
 from bench.analysis.choice import Candidate, Goal, Refusal, choose
 from bench.errors import UsageError
-from bench.records import Run
+from bench.records import Run, Trial
 from bench.records.prices import PriceBook
 from bench.storage import save
 from reports.cli_prices import prices, recommend
+from reports.document import compose
 from reports.money import accounts_of
 from reports.recommend import Advice, Limits, advise
 from reports.summary import titles
@@ -224,3 +227,36 @@ def test_who_asks_a_latency_of_steps_back_to_back_is_told_where_single_ones_were
     assert advice.lines[-1] == "Of none of these were single steps timed; they were in latency (--workload)."
     assert advised(run, Goal.TIME, Limits(max_latency_s=0.005), "latency").found
     assert not any("--workload" in line for line in advised(run, Goal.TIME).lines)
+
+
+def test_all_that_the_winner_is_not_apart_from_are_named() -> None:
+    wide, second = Candidate(2, aim(10.6, 1.7)), Candidate(1, aim(10.5, 0.1))
+    choice = choose([wide, Candidate(0, aim(10.0, 0.1)), second], None, None)
+    assert choice.apart
+    assert choice.close == (wide,)
+    trials = [
+        spread(make_trial(step_s=step_s, threads=n), size, n)
+        for n, (step_s, size) in enumerate([(0.010, 0.001), (0.0104, 0.001), (0.0107, 0.09)], 1)
+    ]
+    lines = advised(make_run(make_trial(), *trials), Goal.TIME).lines
+    assert lines[0] == "Inference: take cpu-fp32-threads1 on cpu."
+    assert "Nor is it ranked for certain before cpu-fp32-threads3 on cpu." in lines
+
+
+def test_who_left_in_the_fast_half_does_not_win_by_that() -> None:
+    """From the fourth wave on the machine is slower by a fifth; the first case left before, the second is faster."""
+
+    def slowing(trial: Trial, waves: int) -> Trial:
+        samples = (s._replace(host_s=s.host_s * (1.2 if s.wave >= 3 else 1.0)) for s in trial.samples if s.wave < waves)
+        return replace(trial, samples=tuple(samples))
+
+    baseline = slowing(spread(make_trial(step_s=0.0150), 0.001, 0), 6)
+    left = slowing(spread(make_trial(step_s=0.0125, threads=1), 0.001, 1), 3)
+    stayed = slowing(spread(make_trial(step_s=0.0120, threads=2), 0.001, 2), 6)
+    run = make_run(baseline, left, stayed)
+    for goal in (Goal.TIME, Goal.COST):
+        assert advised(run, goal).lines[0] == "Inference: take cpu-fp32-threads2 on cpu."
+    (group,) = summarise(run)
+    assert [round(row.drift, 3) for row in group.rows] == [1.0, pytest.approx(math.sqrt(1.2), abs=0.002), 1.0]
+    legend = compose(run, BOOK).money[0].legend
+    assert "The time of cpu-fp32-threads1, which left half-way, goes with the baseline's of the whole run." in legend

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.analysis import summarise
-from bench.records import Proof, Run
+from bench.records import Caveat, CaveatKind, Proof, Run
 from reports.summary import headline, ranked_winners, summarised, titles
 from tests.factories import INFERENCE, make_run, make_trial, with_scores
 from tests.reports.example import example_run, failed, spread
@@ -51,8 +51,13 @@ def test_two_winners_that_cannot_be_told_apart_are_not_ranked() -> None:
 
 
 def test_the_doubts_about_a_winner_are_told_with_it() -> None:
+    doubtful = replace(make_trial(step_s=0.01, layout="channels_last"), caveats=(Caveat.of(CaveatKind.UNPINNED),))
+    assert "Its caveats: unpinned" in sentences(make_run(make_trial(), doubtful))
+
+
+def test_a_single_wave_decides_nothing() -> None:
     run = make_run(make_trial(waves=1), make_trial(step_s=0.01, waves=1, layout="channels_last"))
-    assert "Its caveats: one wave" in sentences(run)
+    assert "no setting was shown to be faster" in sentences(run)
     assert "Comparisons of a single wave leave out" in sentences(run)
 
 
