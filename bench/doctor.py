@@ -327,9 +327,8 @@ def _pins() -> bool:
 
 
 def _compiler(machine: Machine) -> Iterator[Finding]:
-    compiler = next(
-        (path for name in (os.environ.get("CXX"), "g++", "clang++") if name and (path := machine.which(name))), None
-    )
+    names = (os.environ.get("CXX"), "g++", "clang++")  # whose packages bring a C compiler, which Triton asks for
+    compiler = next((path for name in names if name and (path := machine.which(name))), None)
     headers = Path(sysconfig.get_path("include")) / "Python.h"
     lacks = [*([] if compiler else ["no C++ compiler"]), *([] if headers.is_file() else [f"no {headers}"])]
     if lacks:

@@ -74,7 +74,7 @@ class Dossier:
     skip: Skip | None = None
     left: bool = False  # precise and clear at a look
     set_up_s: float = 0.0  # what enrolling took
-    stride: int = 1  # it takes part in every so many-th round
+    stride: int = 1  # it takes part in one round of so many
     phases: list[PhaseBlock] = field(default_factory=list)
     profile: Profile | None = None
 

@@ -83,7 +83,7 @@ class Enrolled(msgspec.Struct, tag=True, frozen=True):
 class RoundsSet(msgspec.Struct, tag=True, frozen=True):
     wave: int
     rounds: int
-    strides: list[int]  # of each case of the group: it takes part in every so many-th round
+    strides: list[int]  # of each case of the group: it takes part in one round of so many
     waves: int | None = None  # that the group will have; None: those of the plan, in journals that name none
 
 

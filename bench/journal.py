@@ -140,11 +140,11 @@ class Journal:
             raise
         self._crc = crc
 
-    def moved(self, folder: Path) -> Journal:
-        """All that was written so far in another folder, to go on there; what is left of this one is deleted.
+    def moved(self, folder: Path, entry: Entry) -> Journal:
+        """All that was written so far, and one entry more, in another folder, to go on there; this one is deleted.
 
         Raises:
-            StorageError: the other place cannot be written either.
+            StorageError: the other place cannot be written either; then this one is as it was.
         """
         other = Journal.create(folder, clock=self._clock)
         try:
@@ -155,6 +155,11 @@ class Journal:
             other.remove()
             raise _unwritable(other.path, error) from error
         other._crc = self._crc  # noqa: SLF001  as above
+        try:
+            other.append(entry)
+        except StorageError:
+            other.remove()
+            raise
         self.remove()
         return other
 

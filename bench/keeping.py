@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,10 +105,9 @@ class Keeper:
 
     def _rescued(self, journal: Journal, entry: Entry, error: StorageError) -> Journal | None:
         self._say(error)
-        for folder in (self.folder, *_temporary()):
+        for folder in itertools.chain([self.folder], _temporary()):
             try:
-                moved = journal.moved(folder)
-                moved.append(entry)
+                moved = journal.moved(folder, entry)
             except StorageError:
                 continue
             self.folder = folder

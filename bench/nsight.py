@@ -215,11 +215,10 @@ def capture_case(
     with tempfile.TemporaryDirectory(prefix="joulemark-nsys-") as folder:
         told, stem = Path(folder) / "run", Path(folder) / "capture"
         measure = ["-p", "bench.announce", f"--bench-case={case}", *_QUICK, *options[len(paths) :]]
-        given = [f"--trace={','.join(traces)}"]
-        if "cuda" in traces:  # without it a graph is one stretch, and what runs in it is not seen
-            given.append("--cuda-graph-trace=node")
-        if any(option.startswith("--trace=") for option in nsys_options):
-            given = []
+        chosen = next((option for option in nsys_options if option.startswith("--trace=")), None)
+        given = [f"--trace={','.join(traces)}"] if chosen is None else []
+        if "cuda" in (traces if chosen is None else chosen.partition("=")[2].split(",")):
+            given.append("--cuda-graph-trace=node")  # without it a graph is one stretch, and its inside is not seen
         environ = {**os.environ, "JOULEMARK_SAVED_TO": str(told)}
         done = nsys.profile([*pytest, *paths, *measure], stem, [*given, *nsys_options], environ)
         if not told.is_file():
@@ -285,7 +284,8 @@ def read_capture(file: Path, nsys: Nsys | None) -> Capture:
     """What a report, or its SQLite export, says.
 
     Raises:
-        StorageError: it is not there, or no such file.
+        UsageError: it is not there.
+        StorageError: it is no such file.
         MeasurementError: it shows nothing of ours, or nsys cannot export it.
         UnavailableError: it must be exported first, and there is no nsys.
     """

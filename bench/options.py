@@ -84,7 +84,7 @@ _PLAN_OPTIONS: Mapping[str, _Option] = {
     "tolerance": _Option(
         option_values.tolerances,
         f"name=fraction, several joined by commas; the names are {', '.join(TOLERANCES)}",
-        "what right results may be off by: name=fraction,... (see the report for names and defaults)",
+        f"what right results may be off by: name=fraction,..., of {', '.join(TOLERANCES)} (defaults: see the report)",
     ),
     "seed": _Option(
         int, "a whole number", "seed of the block order and of torch in the workers (default: drawn, recorded)"
@@ -206,7 +206,8 @@ def read_options(config: pytest.Config) -> Options:
             each = given if isinstance(given, list) else [given]
             values[_FIELDS.get(name, name)] = tuple(_parsed(option, str(one), where) for one in each)
         elif given is not None:
-            values[_FIELDS.get(name, name)] = _parsed(option, str(given), where)
+            text = option.bare if given is True and option.bare is not None else str(given)
+            values[_FIELDS.get(name, name)] = _parsed(option, text, where)
     for name in _PLACES:
         _check_root(config, f"--bench-{name}", values.get(name))
     values.setdefault("out", config.invocation_params.dir / Options.out)

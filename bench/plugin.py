@@ -249,7 +249,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     measuring = config.stash.get(SESSION, None)
     if measuring is not None and measuring.trouble is not None:
         terminalreporter.write_line(f"joulemark: {measuring.trouble}", red=True)
-        terminalreporter.write_line(f"joulemark: the run was rescued to {measuring.path}", red=True)
+        there = measuring.path is not None and measuring.path.is_file()
+        told = f"the run was rescued to {measuring.path}" if there else "the run could not be saved anywhere"
+        terminalreporter.write_line(f"joulemark: {told}", red=True)
     if measuring is not None and measuring.resumable and measuring.run is not None and measuring.path is not None:
         folder = shown_path(measuring.path.parent)
         advice = f"not all was measured; go on with --bench-resume={folder} and the same options"

@@ -14,8 +14,12 @@ from bench.workers.messages import Prepare, Prepared
 Hire = Callable[[int, str], Crew]
 
 
-def prepare(cases: Sequence[Case], plan: Plan, *, hire: Hire = hire) -> None:
-    """Run each distinct preparer of these cases once, in a process of its own.
+#: A preparer may download data and train weights, which takes many times as long as setting up a case.
+LIMIT_S = 3600.0
+
+
+def prepare(cases: Sequence[Case], plan: Plan, *, hire: Hire = hire, limit_s: float = LIMIT_S) -> None:
+    """Run each distinct preparer of these cases once, in a process of its own, for so long at most.
 
     Raises:
         UsageError: a preparer refused its parameters; nothing has been measured.
@@ -28,7 +32,7 @@ def prepare(cases: Sequence[Case], plan: Plan, *, hire: Hire = hire) -> None:
         with closing(hire(1, plan.start)) as crew:
             request = Prepare(workload.prepare, source_of(workload.prepare), dict(workload.parameters))
             try:
-                crew.workers[0].ask(request, Prepared, plan.build_limit_s)
+                crew.workers[0].ask(request, Prepared, limit_s)
             except WorkerError as error:
                 msg = f"preparing {workload.name} failed: {error}\n{error.detail}".rstrip()
                 raise MeasurementError(msg) from error

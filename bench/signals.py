@@ -30,7 +30,10 @@ def ended_with() -> int | None:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """As long as this lasts, the signals raise TerminatedError; whoever handles or ignores them already goes on so."""
+    """As long as this lasts, the signals raise TerminatedError; whoever handles or ignores them already goes on so.
+
+    After one has come they are ignored: reports are still to be written, and impatient schedulers send two.
+    """
     _received.clear()
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -42,7 +45,7 @@ def ended_by_signals() -> Iterator[None]:
         yield
     finally:
         for number in mine:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN if _received else signal.SIG_DFL)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -109,7 +109,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """
     temporary = None
     try:
-        if path.is_relative_to("/dev") or (path.exists() and not (path.is_file() or path.is_dir())):
+        if _is_stream(path):
             with path.open("ab") as stream:  # what stands before it in a redirected output stays
                 stream.write(data)
             return
@@ -128,6 +128,12 @@ def write_whole(path: Path, data: bytes) -> None:
         reason = getattr(error, "strerror", None) or error
         msg = f"{path} cannot be written ({reason}); choose another folder or free some space"
         raise StorageError(msg) from error
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path takes data as it comes: an output of this process, a pipe, a terminal."""
+    ours = path in (Path("/dev/stdout"), Path("/dev/stderr")) or path.is_relative_to("/dev/fd")
+    return ours or (path.exists() and not (path.is_file() or path.is_dir()))
 
 
 def read_bytes(path: Path) -> bytes:

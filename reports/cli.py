@@ -124,7 +124,7 @@ def _compare(base: Path, new: Path, gates: Sequence[str], *, markdown: bool) -> 
 
 
 def _show(chosen: argparse.Namespace) -> None:
-    from reports.cli_prices import book_of
+    from reports.cli_prices import PRICE_OPTIONS, book_of
 
     book = book_of(chosen)
     if len(chosen.run) > 1:
@@ -132,7 +132,10 @@ def _show(chosen: argparse.Namespace) -> None:
         from reports.together_text import text_lines
 
         _refuse_between(chosen)
-        printed("".join(f"{line}\n" for line in text_lines(compose_together(chosen.run, book), _columns())))
+        if (asked := next((name for name in PRICE_OPTIONS if getattr(chosen, name)), None)) is not None:
+            msg = f"--{asked}: several runs are shown without money; ask joulemark report for it"
+            raise UsageError(msg)
+        printed("".join(f"{line}\n" for line in text_lines(compose_together(chosen.run), _columns())))
         return
     from reports import console  # rich
 

@@ -23,6 +23,10 @@ from reports.summary import titles
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "": 1.0}
 
 
+#: What :func:`add_price_options` declares.
+PRICE_OPTIONS = ("prices", "region", "site", "provider", "utilisation", "images", "epochs")
+
+
 def add_price_options(parser: argparse.ArgumentParser) -> None:
     """Declare where prices come from and what is assumed of their use."""
     group = parser.add_argument_group("prices (joulemark prices prints the shipped book)")
@@ -42,7 +46,7 @@ def book_of(chosen: argparse.Namespace) -> PriceBook:
         UsageError: it cannot be read, or knows no such region, site or provider.
     """
     book = read_prices(chosen.prices)
-    asked = {name: getattr(chosen, name) for name in ("region", "site", "provider", "utilisation", "images", "epochs")}
+    asked = {name: getattr(chosen, name) for name in PRICE_OPTIONS if name != "prices"}
     book = replace(book, assume=replace(book.assume, **{name: value for name, value in asked.items() if value}))
     places = {
         "region": {one.region for one in book.electricity} | {one.region for one in book.carbon},

@@ -58,7 +58,9 @@ _METRICS: Mapping[Metric, _Metric] = {
     ),
     Metric.LATENCY: _Metric("Latency of a single step", "s", "FASTER", "SLOWER", "Median; as absolute as times are."),
     Metric.ENERGY: _Metric("Energy per item", "J", "LESS", "MORE", "By the same sensors of the same board in both."),
-    Metric.MEMORY: _Metric("Peak memory", "B", "LESS", "MORE", "Of the worker process, after set-up."),
+    Metric.MEMORY: _Metric(
+        "Peak memory", "B", "LESS", "MORE", "Of the worker: resident after set-up on a CPU, held of the GPU on CUDA."
+    ),
     Metric.SETUP: _Metric("Set-up, warm", "s", "FASTER", "SLOWER", "To the end of the first step, caches filled."),
 }
 #: Always shown; the others where something changed or a gate asks.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.analysis import Comparison, Group, Independence
-from bench.analysis.cost import Bill, Cost
+from bench.analysis.cost import Bill
 from bench.records import Trial
 from bench.units import quantity
 from reports.figures import DASH, bounds, column_scale, percent, ratio_scale
@@ -106,17 +106,13 @@ def _beside(group: Group, found: Independence, account: Account | None) -> Itera
 
 def _money_beside(bills: list[Bill | None], account: Account) -> Iterator[str]:
     for way in _WAYS.values():
-        costs = [None if bill is None else _paid(bill, way) for bill in bills]
+        costs = [None if bill is None else bill.paid(way) for bill in bills]
         known = [cost.times(MANY) for cost in costs if cost is not None and not cost.estimated]
         if len(known) == len(bills):
             scale = column_scale([bounds(cost) for cost in known], "1")
             figures = " against ".join(scale.number(cost.value) for cost in known)
             yield f"{figures} {one_line(account.tariff.currency)} for {rounded(MANY)} {account.items} by {way}"
             return
-
-
-def _paid(bill: Bill, way: str) -> Cost | None:
-    return {"rent": bill.rent, "ownership": bill.owned, "electricity": bill.electricity}[way]
 
 
 def _legend(found: Independence) -> str:

@@ -97,7 +97,7 @@ def front_of(account: Account) -> frozenset[int]:
 
 def _aims(row: Row, bill: Bill, group: Group) -> list[Aim | None]:
     rate, energy, accuracy = row.throughput, group.comparable_energy(row), row.accuracy
-    paid = bill.cheapest_way
+    paid = bill.default_way
     return [
         None if rate is None else Aim(rate.value, rate.low, rate.high),
         None if energy is None or energy.estimated else Aim.least(energy.value, energy.low, energy.high),
@@ -254,7 +254,7 @@ def _training_table(account: Account, table: Table) -> Table:
     """What an epoch and a training run of the stated length cost."""
     assume, currency = account.book.assume, one_line(account.tariff.currency)
     length = assume.images * assume.epochs
-    ways = [None if bill is None else bill.cheapest_way for bill in account.bills]
+    ways = [None if bill is None else bill.default_way for bill in account.bills]
     paid = [None if way is None else way[1] for way in ways]
     name = next((way[0] for way in ways if way is not None), "")
     columns: dict[Column, Callable[[int], Cell]] = {

@@ -80,7 +80,7 @@ def _known(account: Account) -> list[_Paid]:
     return [
         (row, bill, paid)
         for row, bill in account.priced
-        if (paid := bill.cheapest_way) is not None and not paid[1].estimated
+        if (paid := bill.default_way) is not None and not paid[1].estimated
     ]
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bench.analysis import Row
-from bench.analysis.cost import Bill, Cost
+from bench.analysis.cost import WAYS, Bill, Cost
 from reports.document import Section
 from reports.drawing import INK, MUTED, SERIES, Plot, picture, plain
 from reports.money import MANY, Account, front_of, variant_of
@@ -18,7 +18,6 @@ from reports.text import one_line, shortened
 
 _NAME, _NAME_IN_FIELD = 40, 24
 _DEVICE, _POWER, _FRONT = SERIES[0], SERIES[3], SERIES[2]
-_WAYS = ("rent", "ownership", "electricity")
 
 _Bar = tuple[Row, Bill, Cost]
 _Three = tuple[float, float | None, float | None]
@@ -29,8 +28,8 @@ def money_plots(section: Section, prefix: str) -> Iterator[Plot]:
     if section.money is None:
         return
     account = section.money.account
-    bars = {way: _bars(account, way) for way in _WAYS}
-    ways = [way for way in _WAYS[:2] if bars[way]] or [way for way in _WAYS if bars[way]]
+    bars = {way: _bars(account, way) for way in WAYS}
+    ways = [way for way in WAYS[:2] if bars[way]] or [way for way in WAYS if bars[way]]
     for number, way in enumerate(ways):
         yield _cost(section, account, way, bars[way], f"{prefix}cost{number or ''}")
     choices = _pareto(section, account, f"{prefix}pareto")
@@ -39,12 +38,8 @@ def money_plots(section: Section, prefix: str) -> Iterator[Plot]:
 
 
 def _bars(account: Account, way: str) -> list[_Bar]:
-    costs = [(row, bill, _paid(bill)[way]) for row, bill in account.priced]
+    costs = [(row, bill, bill.paid(way)) for row, bill in account.priced]
     return [(row, bill, cost) for row, bill, cost in costs if cost is not None and not cost.estimated]
-
-
-def _paid(bill: Bill) -> Mapping[str, Cost | None]:
-    return {"rent": bill.rent, "ownership": bill.owned, "electricity": bill.electricity}
 
 
 # --- cost ----------------------------------------------------------------------------------------------------------
@@ -188,7 +183,7 @@ def _choices(account: Account) -> Iterator[tuple[int, Row, _Three, _Three]]:
     by_energy = _by_energy(account)
     numbers = {id(row): number for number, row in enumerate(account.group.rows)}
     for row, bill in account.priced:
-        rate, energy, way = row.throughput, account.group.comparable_energy(row), bill.cheapest_way
+        rate, energy, way = row.throughput, account.group.comparable_energy(row), bill.default_way
         if rate is None:
             continue
         if by_energy and energy is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from bench.analysis import EnergyEstimate, Estimate, Row, Tail
 from bench.analysis.choice import Candidate, Choice, Goal, Refusal, choose
-from bench.analysis.cost import Bill, Cost, Tariff
+from bench.analysis.cost import WAYS, Bill, Tariff
 from bench.errors import UsageError
 from bench.units import quantity, significant
 from reports.figures import percent
@@ -21,8 +21,6 @@ from reports.wording import OF_ENERGY, of_caveat
 
 #: What rules a case out before any limit.
 _OUT = {Standing.FAILED: Refusal.FAILED, Standing.STRUCK: Refusal.STRUCK}
-#: In which order cost is counted: by the first that is known of any case.
-_WAYS = ("rent", "ownership", "electricity")
 
 #: Of a case: its device and variant.
 _Key = tuple[str, str]
@@ -123,16 +121,12 @@ def _aim(case: _Case, goal: Goal, way: str) -> Estimate | None:
     if goal is Goal.ENERGY:
         return _energy(case)
     if goal is Goal.COST:
-        return None if case.bill is None else _paid(case.bill, way)
+        return None if case.bill is None else case.bill.paid(way)
     rate, drift = case.row.throughput, case.row.drift
     if rate is None:
         return None
     low, high = (None if bound is None else drift / bound for bound in (rate.high, rate.low))
     return replace(rate, statistic="time per item", value=drift / rate.value, low=low, high=high, unit="s")
-
-
-def _paid(bill: Bill, way: str) -> Cost | None:
-    return {"rent": bill.rent, "ownership": bill.owned, "electricity": bill.electricity}.get(way)
 
 
 def _way(cases: Sequence[_Case]) -> str:
@@ -143,10 +137,10 @@ def _way(cases: Sequence[_Case]) -> str:
     """
 
     def known(way: str) -> bool:
-        costs = [None if case.bill is None else _paid(case.bill, way) for case in cases]
+        costs = [None if case.bill is None else case.bill.paid(way) for case in cases]
         return any(cost is not None and not cost.estimated for cost in costs)
 
-    return next((way for way in _WAYS if known(way)), _WAYS[0])
+    return next((way for way in WAYS if known(way)), WAYS[0])
 
 
 def _single_steps(accounts: Sequence[Account], cases: Sequence[_Case]) -> dict[_Key, Estimate | None]:

@@ -122,7 +122,7 @@ def _extras(
             bills = (None,) * len(group.rows) if account is None else account.bills
             for row, bill in zip(group.rows, bills, strict=True):
                 energy = group.comparable_energy(row)
-                way, cost = (None if bill is None else bill.cheapest_way) or ("", None)
+                way, cost = (None if bill is None else bill.default_way) or ("", None)
                 known = cost is not None and not cost.estimated
                 found[number, row.trial.case] = (
                     None if energy is None or energy.estimated else energy,

@@ -89,7 +89,7 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
     ),
     CaveatKind.ANOTHER_RUN: Wording(
         "another run",
-        "{runs} other of Joulemark measured on this machine at the same time",
+        "{runs} of Joulemark measured on this machine beside this one",
         "Measure one run after the other.",
     ),
     CaveatKind.CUT_TO_BUDGET: Wording(
@@ -99,7 +99,8 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
     ),
     CaveatKind.FEWER_WAVES: Wording(
         "fewer waves",
-        "setting up took so much of the time allowed that {waves} of {planned} planned had to do, of more rounds",
+        "setting up took so much of the time allowed that only {waves} of {planned} planned were measured, with more "
+        "rounds each",
         "Allow more time (--bench-budget), select fewer cases (-k), or insist on the waves (--bench-waves).",
     ),
     CaveatKind.TWO_MODES: Wording(

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import statistics
 import subprocess
 import sys
@@ -33,7 +32,7 @@ _SERVE = "--serve"
 def plain_loop() -> Callable[[float], float]:
     """A function that runs the loop for some seconds, and returns the median seconds of one step.
 
-    ResNet-18 with trained weights, 32 held-out digits a step, FP32, all cores that the process may use.
+    ResNet-18 with trained weights, 32 held-out digits a step, FP32, on as many threads as PyTorch starts.
     """
     import torch
 
@@ -42,7 +41,6 @@ def plain_loop() -> Callable[[float], float]:
     from suites.weights import trained_weights
 
     shape, classes = (3, 32, 32), 10
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
     model = new_classifier(None, classes)
     model.load_state_dict(trained_weights("digits", shape, classes))
     model.eval()

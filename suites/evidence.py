@@ -49,7 +49,8 @@ def placement_proofs(
     if not own_layout and any(each.name == "aten::convolution" for each in operations):
         yield Proof("layout convolved", placement.layout, _joined(convolution_layouts(operations)))
     if placement.device != "cpu":
-        yield from kernel_proofs(placement.precision, "" if own_layout else placement.layout, kernels(operations))
+        layout = "" if own_layout else placement.layout
+        yield from kernel_proofs(placement.precision, layout, kernels(operations), own_arithmetic=own_arithmetic)
 
 
 def engine_arithmetic(precision: str, found: str) -> Proof:

@@ -84,8 +84,13 @@ def classify(name: str) -> Kernel:
     )
 
 
-def kernel_proofs(precision: str, layout: str, names: Sequence[str]) -> Iterator[Proof]:
-    """What the kernels of a step say about its precision and layout; ``layout`` is "" where nobody asked for one."""
+def kernel_proofs(
+    precision: str, layout: str, names: Sequence[str], *, own_arithmetic: bool = False
+) -> Iterator[Proof]:
+    """What the kernels of a step say about its precision and layout; ``layout`` is "" where nobody asked for one.
+
+    ``own_arithmetic`` where a compiler chooses among kernels by timing them: with TF32 allowed it may prefer float32.
+    """
     found = [classify(name) for name in names]
     if not found:
         yield Proof.seen("kernels", "none seen, the driver may not let the profiler look")
@@ -96,13 +101,18 @@ def kernel_proofs(precision: str, layout: str, names: Sequence[str]) -> Iterator
     if known:
         wanted, tolerated = _WANTED[precision]
         fits = wanted in known and known - {wanted} <= tolerated
-        yield Proof("products on the GPU", wanted, wanted if fits else " and ".join(sorted(known)))
+        observed = wanted if fits else " and ".join(sorted(known))
+        chosen = own_arithmetic and precision == "tf32"
+        yield Proof.seen("products on the GPU", observed) if chosen else Proof("products on the GPU", wanted, observed)
     unknown = sorted({kernel.name for kernel in multiplied if kernel.arithmetic is None})
     if unknown:
         yield Proof.seen("products of unknown arithmetic", ", ".join(name[:80] for name in unknown[:_NAMES_SHOWN]))
     layouts = {kernel.layout for kernel in multiplied if kernel.layout}
     if layout == "channels_last" and layouts:
-        yield Proof("layout on the GPU", "nhwc", "nhwc" if "nhwc" in layouts else "nchw")
+        seen = "nhwc" if "nhwc" in layouts else "nchw"
+        # In float32 most kernels are named without a layout, and the library may turn tensors around for one that is.
+        judged = precision not in ("fp32", "tf32")
+        yield Proof("layout on the GPU", "nhwc", seen) if judged else Proof.seen("layout on the GPU", seen)
     turns = sum(_TRANSPOSES.search(kernel.name) is not None for kernel in found)
     if turns:
         yield Proof.seen("tensors turned between layouts", str(turns))

@@ -28,6 +28,8 @@ from bench.records import Run
 from bench.records.prices import HOURS_PER_YEAR, Board, Carbon, Electricity, Overhead, PriceBook, Purchase, Rent
 
 JOULES_PER_KWH = 3.6e6
+#: In which ways an item is paid, the fullest first.
+WAYS = ("rent", "ownership", "electricity")
 _SECONDS_PER_HOUR = 3600.0
 
 
@@ -123,11 +125,14 @@ class Bill:
     set_up: float | None  # money for one cold set-up: rent, or else ownership with the electricity that is known
     set_up_items: float | None  # what could have been done in the time of a cold set-up
 
+    def paid(self, way: str) -> Cost | None:
+        """What it costs by one of :data:`WAYS`; None where that is not known."""
+        return {"rent": self.rent, "ownership": self.owned, "electricity": self.electricity}[way]
+
     @property
-    def cheapest_way(self) -> tuple[str, Cost] | None:
+    def default_way(self) -> tuple[str, Cost] | None:
         """How the bill is paid by default: rent on demand, else ownership, else electricity alone."""
-        ways = (("rent", self.rent), ("ownership", self.owned), ("electricity", self.electricity))
-        return next(((name, cost) for name, cost in ways if cost is not None), None)
+        return next(((way, cost) for way in WAYS if (cost := self.paid(way)) is not None), None)
 
 
 def device_of(group: Group, run: Run) -> Device:

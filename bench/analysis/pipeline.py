@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from bench.analysis.estimates import wave_seconds
 from bench.analysis.soundness import is_sound
-from bench.analysis.statistics import t_quantile
+from bench.analysis.statistics import t_quantile, welch
 from bench.records import Case, Plan, Trial, Variant
 
 #: A workload whose name ends like this is the same step as the one without, its input included.
@@ -52,26 +52,13 @@ def _key(trial: Trial) -> tuple[object, ...]:
 
 
 def _share(whole: Trial, part: Trial, confidence: float) -> InputShare | None:
-    """One less the ratio of times; Welch's interval of the difference of two means of logarithms over waves.
-
-    Source: Welch 1947, Biometrika 34.
-    """
+    """One less the ratio of times; Welch's interval of the difference of two means of logarithms over waves."""
     ours, theirs = ([math.log(value) for value in wave_seconds(trial).values()] for trial in (whole, part))
     if not ours or not theirs:
         return None
     difference = statistics.fmean(theirs) - statistics.fmean(ours)
     low = high = None
-    if min(len(ours), len(theirs)) >= 2:
-        half = _welch_half_width(ours, theirs, confidence)
+    if (evidence := welch(theirs, ours)) is not None:
+        half = t_quantile(evidence.degrees, confidence) * evidence.error
         low, high = 1 - math.exp(difference + half), 1 - math.exp(difference - half)
     return InputShare(whole.case, part.case, 1 - math.exp(difference), low, high)
-
-
-def _welch_half_width(first: Sequence[float], second: Sequence[float], confidence: float) -> float:
-    squares = [statistics.variance(values) / len(values) for values in (first, second)]
-    total = sum(squares)
-    if total == 0:
-        return 0.0
-    lengths = (len(first), len(second))
-    degrees = total**2 / sum(square**2 / (n - 1) for square, n in zip(squares, lengths, strict=True))
-    return t_quantile(degrees, confidence) * math.sqrt(total)

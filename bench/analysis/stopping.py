@@ -85,7 +85,7 @@ def affordable_waves(plan: Plan, pace: Pace) -> int:
 
 
 def strides(blocks_s: Sequence[float]) -> tuple[int, ...]:
-    """For each case: it takes part in every so many-th round, so that slow cases leave time to the others.
+    """For each case: it takes part in one round of so many, so that slow cases leave time to the others.
 
     ``blocks_s`` are what their blocks cost, the baseline's first; the baseline takes part in every round. A ratio far
     from one needs fewer rounds to be known to a tenth of its logarithm.

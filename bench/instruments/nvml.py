@@ -10,6 +10,7 @@ excepted; the field POWER_INSTANT is not.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -25,6 +26,8 @@ T = TypeVar("T")
 
 #: Allowed for: readings are published up to so long after what they say.
 _LATE_S = 0.05
+#: Asking for the processes on a GPU takes milliseconds of the driver's own lock; so often is enough.
+_LIST_S = 2.0
 _POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT
 _SCOPE_GPU = 0
 _TYPES = MappingProxyType({0: "dVal", 1: "uiVal", 2: "ulVal", 3: "ullVal", 4: "sllVal", 5: "siVal"})
@@ -254,6 +257,8 @@ class NvmlWatch:
         self._nvml = nvml
         self._uuid = uuid
         self._handle = nvml.handle(uuid)
+        self._processes: tuple[int, ...] | None = None
+        self._listed_s = -math.inf
 
     def look(self, at_s: float) -> GpuState:
         """The state now.
@@ -262,6 +267,8 @@ class NvmlWatch:
             SensorError: the GPU is lost.
         """
         nvml, handle = self._nvml, self._handle
+        if at_s - self._listed_s >= _LIST_S:
+            self._listed_s, self._processes = at_s, nvml.processes(handle)
         use = self._unless_lost("nvmlDeviceGetUtilizationRates")
         memory = nvml.ask("nvmlDeviceGetMemoryInfo", handle)
         return GpuState(
@@ -274,7 +281,7 @@ class NvmlWatch:
             power_limit_w=_scaled(nvml.ask("nvmlDeviceGetEnforcedPowerLimit", handle), 1e-3),
             utilisation=None if use is None else use.gpu / 100,
             memory_used_bytes=None if memory is None else int(memory.used),
-            processes=nvml.processes(handle),
+            processes=self._processes,
         )
 
     def _unless_lost(self, function: str) -> Any:

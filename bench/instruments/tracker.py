@@ -65,7 +65,7 @@ class Tracker:
         self._poll_s = POLL_S if facts.unit == "J" else _POLL_POWER_S
         self._gaps: deque[float] = deque(maxlen=16)  # between changes that were both caught in time
         self._period_s = _SUPPOSED_S
-        self._stride = 1  # every so-manieth change is waited for
+        self._stride = 1  # one change in so many is waited for
         self._lead_s = _LEAD_S
         self._woken = False  # the next read is the first after a sleep over several changes
         self._value: float | None = None

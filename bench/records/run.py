@@ -31,7 +31,7 @@ class Sitting:
 class Run:
     """Everything one session measured; raw facts only."""
 
-    id: str  # "20261122-173015-4f2a": UTC start and a random suffix
+    id: str  # "20261122-173015-4f2a91c0": UTC start and a random suffix
     started: str  # ISO 8601, UTC
     environment: Environment
     plan: Plan

@@ -164,7 +164,7 @@ class Life:
 class Failure:
     """Why a case has no (further) figures; it cost its own case only."""
 
-    phase: str  # "start", "build", "warm-up" or "measure"
+    phase: str  # "start", "set-up", "measure", "energy", "inspect", "check" or "finish"
     reason: str  # one sentence
     detail: str = ""  # the worker's last lines
     wave: int = 0

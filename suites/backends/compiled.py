@@ -20,6 +20,7 @@ Source: torch._inductor.list_mode_options; torch._inductor.config.freezing; use_
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -38,14 +39,17 @@ from suites.placement import Placement
 
 _FIX = "install a C++ compiler and Python's headers, on Debian or Ubuntu: sudo apt install g++ python3-dev"
 _PROBE = "#include <Python.h>\n#include <vector>\nstd::vector<PyObject*> probe;\n"
+_PROBE_IN_C = "#include <Python.h>\nPyObject *probe;\n"
 _PROBE_LIMIT_S = 60
+#: Multiprocessors from which on inductor tries several codes for a product.
+_BIG_GPU = 68
 
 
 def ready(model: nn.Module, brief: Brief) -> Ready:
     """The model wrapped by torch.compile; the code is generated at the first call, not here.
 
     When that call fails, the compiler is looked at, and only then: what it costs would stand in the set-up time.
-    Then ``forward`` raises UnavailableError if there is no working C++ compiler, or there are no Python headers.
+    Then ``forward`` raises UnavailableError if there is no working C++ compiler (on CUDA, C), or no Python headers.
     """
     return _compiled(model, brief)
 
@@ -78,10 +82,11 @@ def max_autotune(model: nn.Module, brief: Brief) -> Ready:
 
     Raises:
         UsageError: the variant trains on a CPU, where there is nothing to try.
-        UnavailableError: there is no working C++ compiler.
+        UnavailableError: there is no working C++ compiler, or the GPU is too small for inductor to try anything.
     """
     tuned = watch_tuning()
     if brief.variant.device.startswith("cuda"):
+        _check_size(torch.cuda.get_device_properties(brief.variant.device).multi_processor_count)
         replayed = _whole_replay()
         return _compiled(
             model, brief, "max-autotune", lambda seen: (*replayed(seen), Proof("products tuned", "yes", tuned()))
@@ -137,8 +142,8 @@ def _compiled(
         try:
             return compiled(images)
         except Exception:
-            if images.device.type == "cpu":
-                check_compiler()
+            # Triton makes a small extension module in C for its launches, inductor C++ for a CPU.
+            check_compiler(in_c=images.device.type != "cpu")
             raise
 
     def proofs(operations: Sequence[Operation]) -> Iterable[Proof]:
@@ -197,22 +202,38 @@ def _check_frozen(name: str, brief: Brief) -> None:
         raise UsageError(msg)
 
 
-def check_compiler(compilers: Sequence[str] | None = None) -> None:
+def check_compiler(compilers: Sequence[str] | None = None, *, in_c: bool = False) -> None:
     """Compile a few lines as inductor will: a compiler's mere presence says nothing about headers and libraries.
 
-    ``compilers`` are tried in order; by default those that inductor would try, $CXX or g++.
+    ``compilers`` are tried in order; by default those that inductor would try, $CXX or g++. ``in_c`` as Triton will.
 
     Raises:
         UnavailableError: none of them makes an extension module.
     """
     reasons = []
-    for compiler in inductor_compilers() if compilers is None else compilers:
-        trouble = _probe(compiler)
+    for compiler in (triton_compilers() if in_c else inductor_compilers()) if compilers is None else compilers:
+        trouble = _probe(compiler, in_c=in_c)
         if trouble is None:
             return
         reasons.append(trouble)
     reason = f"torch.compile cannot make code here ({'; '.join(reasons)})"
     raise UnavailableError(reason, _FIX)
+
+
+def triton_compilers() -> tuple[str, ...]:
+    """The C compilers that Triton tries, in order. Source: triton.runtime.build."""
+    return (os.environ["CC"],) if os.environ.get("CC") else ("gcc", "clang")
+
+
+def _check_size(multiprocessors: int) -> None:
+    """Whether inductor tries several codes for a product at all. Source: torch._inductor.utils.is_big_gpu.
+
+    Raises:
+        UnavailableError: it does not on a GPU of so few multiprocessors.
+    """
+    if multiprocessors < _BIG_GPU:
+        reason = f"inductor tunes nothing on a GPU of {multiprocessors} multiprocessors; it asks for {_BIG_GPU}"
+        raise UnavailableError(reason, "measure the backend compile or compile_reduce_overhead there")
 
 
 def inductor_compilers() -> tuple[str, ...]:
@@ -227,15 +248,15 @@ def inductor_compilers() -> tuple[str, ...]:
     return tuple(str(name) for name in names if name)
 
 
-def _probe(compiler: str) -> str | None:
+def _probe(compiler: str, *, in_c: bool) -> str | None:
     """None when the compiler works, else what is wrong."""
     headers = sysconfig.get_path("include")
     if not (Path(headers) / "Python.h").is_file():
         return f"there is no Python.h in {headers}"
-    openmp = ["-fopenmp"] if sys.platform.startswith("linux") else []
+    openmp = ["-fopenmp"] if sys.platform.startswith("linux") and not in_c else []
     with tempfile.TemporaryDirectory() as folder:
-        source, library = Path(folder) / "probe.cpp", Path(folder) / "probe.so"
-        source.write_text(_PROBE)
+        source, library = Path(folder) / ("probe.c" if in_c else "probe.cpp"), Path(folder) / "probe.so"
+        source.write_text(_PROBE_IN_C if in_c else _PROBE)
         command = [*compiler.split(), "-shared", "-fPIC", *openmp, f"-I{headers}", str(source), "-o", str(library)]
         if sys.platform == "darwin":
             command += ["-undefined", "dynamic_lookup"]

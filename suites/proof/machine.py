@@ -47,6 +47,8 @@ _MODULES = {
 _NEEDED = ("msgspec", "pytest_benchmark", "scipy")
 _VARIABLES = ("CUDA_", "NVIDIA_", "OMP_", "MKL_", "TORCH", "PYTORCH_", "LD_LIBRARY_PATH")
 _LIMIT_S = 90.0
+#: Of the doctor, who may have to wait for nsys.
+_DOCTOR_S = 300.0
 #: A process that works on a device when it is told to: one line of JSON for each line that it is given.
 _HOLDER = """import json, sys, time
 import torch
@@ -85,7 +87,7 @@ def environment(_task: Task) -> Outcome:
         if shutil.which(command[0]):
             subprocess.run(command, check=False, stdin=subprocess.DEVNULL, timeout=60)
     sys.stdout.flush()
-    doctor = subprocess.run([sys.executable, "-m", "joulemark", "doctor"], cwd=ROOT, check=False, timeout=_LIMIT_S)
+    doctor = subprocess.run([sys.executable, "-m", "joulemark", "doctor"], cwd=ROOT, check=False, timeout=_DOCTOR_S)
     facts = {
         "python": python_platform.python_version(),
         "system": python_platform.platform(),

@@ -193,7 +193,7 @@ STEPS = (
         CUDA,
         "test_inference[",
         waves=3,
-        options=(*_RESNET50, *_axes(CUDA, precision=_HALVES, layout=("contiguous", "channels_last"), batch=(256,))),
+        options=(*_RESNET50, *_axes(CUDA, precision=_HALVES, layout=("contiguous", "channels_last"), batch=(128,))),
     ),
     _run(
         "resnet50-training-cuda",

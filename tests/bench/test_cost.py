@@ -131,7 +131,7 @@ def test_a_bill_without_energy_still_has_its_rent() -> None:
     made = bill(Estimate("t", 0.001, None, None, None, "s", 1), None, None, tariff())
     assert made.rent is not None
     assert (made.owned, made.electricity, made.energy_j, made.emissions_g) == (None, None, None, None)
-    assert made.cheapest_way == ("rent", made.rent)
+    assert made.default_way == ("rent", made.rent)
     assert made.rent.low is None
 
 
@@ -149,7 +149,7 @@ def test_energy_that_nobody_measured_is_that_of_the_board_at_its_limit_and_an_es
 
 def test_a_device_without_prices_costs_nothing_that_is_known() -> None:
     made = example(rent=(), purchase=(), electricity=(), carbon=())
-    assert (made.rent, made.owned, made.electricity, made.emissions_g, made.cheapest_way) == (None,) * 5
+    assert (made.rent, made.owned, made.electricity, made.emissions_g, made.default_way) == (None,) * 5
     assert made.energy_j is not None
 
 

@@ -97,6 +97,14 @@ def test_an_option_for_nsys_replaces_ours(run_path: Path) -> None:
     assert [word for word in command if word.startswith(("--sample", "--trace", "--cuda"))] == given
 
 
+def test_graphs_are_traced_node_by_node_whichever_trace_of_cuda_is_asked_for(run_path: Path) -> None:
+    fake = _fake(run_path)
+    capture_case(CASE, [], fake.nsys(), nsys_options=["--trace=nvtx,cuda"], pytest=["python"], gpus=1)
+    command = next(command for command in fake.commands if command[1] == "profile")
+    asked = [word for word in command if word.startswith(("--trace", "--cuda"))]
+    assert asked == ["--cuda-graph-trace=node", "--trace=nvtx,cuda"]
+
+
 def test_the_capture_lies_beside_its_run_and_in_it(run_path: Path) -> None:
     capture_case(CASE, [], _fake(run_path).nsys(), pytest=["python"], gpus=0)
     assert (run_path.parent / "training-cpu-fp32-threads1.nsys-rep").is_file()

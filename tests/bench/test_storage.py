@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -156,3 +157,14 @@ def test_a_file_that_is_no_run_is_found_and_then_refused(tmp_path: Path) -> None
     assert storage.find(path) == path
     with pytest.raises(StorageError, match="not a run"):
         load(path)
+
+
+IN_MEMORY = Path("/dev") / "shm"
+
+
+@pytest.mark.skipif(not IN_MEMORY.is_dir(), reason="no file system in memory")
+def test_a_file_in_memory_is_a_file_like_any_other() -> None:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
+        storage.save(make_run(), Path(folder))
+        storage.save(_run(), Path(folder))
+        assert load(folder) == _run()

@@ -223,3 +223,21 @@ def test_another_plan_or_other_cases_are_refused_before_anything_is_measured(tmp
     assert _sit(tmp_path, resume, "-k", "9000").process.wait(LIMIT_S) == pytest.ExitCode.USAGE_ERROR
     assert "this is not the run that was begun: it lacks" in _output(tmp_path)
     assert journal.read_bytes() == before
+
+
+def test_a_second_signal_does_not_break_off_what_the_first_one_asked_for() -> None:
+    """Impatient schedulers send two: the second comes while reports are written."""
+    script = (
+        "import os, signal, time\n"
+        "from bench.signals import TerminatedError, ended_by_signals, ended_with\n"
+        "try:\n"
+        "    with ended_by_signals():\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        time.sleep(5)\n"
+        "except TerminatedError:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(0.2)\n"
+        "    print('saved', ended_with())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "saved 143\n")

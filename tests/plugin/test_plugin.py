@@ -237,13 +237,15 @@ def test_a_model_that_cannot_be_measured_is_one_sentence_before_anything_is(
 def test_options_may_stand_in_the_project_file_and_the_command_line_wins(pytester: pytest.Pytester) -> None:
     _suite(pytester, "10")
     pytester.makepyprojecttoml(
-        "[tool.joulemark]\nwaves = 3\nrounds = 50\nband = '2%'\ntolerance = 'rmse_int8=0.3,agreement=90%'\n"
+        "[tool.joulemark]\nself-check = true\nwaves = 3\nrounds = 50\nband = '2%'\n"
+        "tolerance = 'rmse_int8=0.3,agreement=90%'\n"
         "[tool.pytest.ini_options]\n"
     )
     _run(pytester).assert_outcomes(passed=1)
     plan = _stored(pytester).plan
     assert (plan.waves, plan.rounds, plan.band) == (2, 3, 0.02)
     assert (plan.rmse_int8, plan.agreement, plan.rmse_half) == (0.3, 0.9, 0.05)
+    assert _stored(pytester).self_check is not None
 
 
 def test_an_unknown_setting_in_the_project_file_is_named(pytester: pytest.Pytester) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import load
+from bench import AXES, load
 from reports import console
 from reports.document import compose
+from suites.choice import known_values
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -51,6 +52,17 @@ def test_every_option_of_the_readme_exists(pytester: pytest.Pytester) -> None:
     known = set(re.findall(r"--bench-[a-z-]*[a-z]", pytester.runpytest_subprocess("--help").stdout.str()))
     assert shown <= known
     assert len(shown) > 8
+
+
+def test_the_axes_of_the_readme_are_those_there_are() -> None:
+    table = README.partition("| axis | values |")[2].partition("\n\n")[0]
+    lines = re.findall(r"^\| (`[a-z_`, ]+`) \| (.*) \|$", table, re.MULTILINE)
+    named = {name: values for names, values in lines for name in re.findall(r"`(\w+)`", names)}
+    assert set(named) == set(AXES)
+    for name, known in known_values().items():
+        values = re.findall(r"`(\w+)`", named[name])
+        assert values[0] == AXES[name]
+        assert set(values) == known
 
 
 def test_the_commands_of_the_readme_are_those_of_continuous_integration() -> None:

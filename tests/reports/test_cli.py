@@ -59,11 +59,23 @@ def test_report_writes_beside_the_run_when_nothing_else_is_asked(
     assert capsys.readouterr().out.splitlines() == [str(stored / "report.html"), str(stored / "report.md")]
 
 
-def test_a_folder_of_runs_is_its_latest_for_every_verb(
+def test_several_runs_are_shown_without_money_and_say_so(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = save(replace(example_run(), id="later"), stored.parent.parent / "later").parent
+    assert show([str(stored), str(other), "--utilisation", "40%"]) == 2
+    assert "--utilisation: several runs are shown without money; ask joulemark report" in capsys.readouterr().err
+
+
+def test_a_folder_of_runs_is_its_latest(
     stored: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert report([str(stored.parent)]) == 0
-    assert capsys.readouterr().out.splitlines() == [str(stored / "report.html"), str(stored / "report.md")]
+    runs = stored.parent / "runs"
+    for name in ("20261128-1", "20261129-1", "20261127-1"):
+        save(replace(example_run(), id=name), runs / name)
+    latest = runs / "20261129-1"
+    assert report([str(runs)]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(latest / "report.html"), str(latest / "report.md")]
+    assert show([str(runs)]) == 0
+    assert "Run 20261129-1" in capsys.readouterr().out
     save(replace(example_run(), id="later"), stored.parent / "others" / "20261128-1")
     assert show([str(stored.parent / "others"), str(stored)]) == 0
     monkeypatch.chdir(stored.parent)

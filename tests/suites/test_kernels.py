@@ -141,7 +141,25 @@ def test_libraries_are_counted():
 
 def test_a_channels_last_label_needs_a_kernel_that_reads_it():
     assert proofs_of("fp16", HALF_CONVOLUTION, layout="channels_last")["layout on the GPU"].honoured
-    turned = proofs_of("tf32", TURNS, TF32_CONVOLUTION, layout="channels_last")
+    turned = proofs_of("fp16", TURNS, HALF_CONVOLUTION.replace("nhwc", "nchw"), layout="channels_last")
     assert not turned["layout on the GPU"].honoured
     assert turned["tensors turned between layouts"].observed == "1"
     assert "layout on the GPU" not in proofs_of("fp32", FLOAT_CONVOLUTION, layout="channels_last")
+
+
+@pytest.mark.parametrize(("precision", "judged"), [("fp32", False), ("tf32", False), ("amp_fp16", True)])
+def test_the_layout_of_a_kernel_judges_half_precision_only(precision, judged):
+    turned = HALF_CONVOLUTION.replace("nhwc", "nchw")
+    (layout,) = (proof for proof in kernel_proofs(precision, "channels_last", [turned]) if "layout" in proof.fact)
+    assert (layout.judged, layout.observed) == (judged, "nchw")
+
+
+def test_a_compiler_that_chooses_by_timing_may_prefer_float32_to_tf32():
+    for own, honoured in ((True, True), (False, False)):
+        proofs = kernel_proofs("tf32", "", [FLOAT_PRODUCT], own_arithmetic=own)
+        (products,) = (proof for proof in proofs if proof.fact == "products on the GPU")
+        assert (products.honoured, products.observed) == (honoured, "float32")
+    (products,) = (
+        p for p in kernel_proofs("fp32", "", [TF32_CONVOLUTION], own_arithmetic=True) if "products" in p.fact
+    )
+    assert not products.honoured  # nobody may choose less than what was asked for

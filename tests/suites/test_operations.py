@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from suites.operations import (
+    _MARK,
     Operation,
     convolution_layouts,
     generated_graphs,
@@ -75,3 +76,22 @@ def test_kernels_and_graph_launches_are_read_from_a_trace_in_order_of_their_star
 
 def test_without_any_cuda_call_nothing_is_said_of_graphs():
     assert graph_launches(operations_of([event("aten::copy_", "cpu_op", 0.5)])) is None
+
+
+def test_what_came_before_the_mark_is_not_the_step():
+    """On CUDA another step comes first, whose kernels the profiler may lose."""
+    events = [
+        event("aten::mm", "cpu_op", 1.0),
+        event("cut_kernel", "kernel", 2.0),
+        event(_MARK, "user_annotation", 3.0),
+    ]
+    trace = operations_of([*events, event("aten::mm", "cpu_op", 4.0), event("kernel", "kernel", 5.0)])
+    assert [each.name for each in trace] == ["aten::mm", "kernel"]
+
+
+def test_a_recorded_step_ran_once_on_a_cpu_and_its_mark_is_not_told():
+    calls = []
+    operations = record(lambda: calls.append(torch.ones(2, 2) @ torch.ones(2, 2)))
+    assert len(calls) == 1
+    assert _MARK not in {each.name for each in operations}
+    assert "aten::mm" in {each.name for each in operations}

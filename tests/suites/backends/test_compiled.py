@@ -5,7 +5,7 @@ import torch
 
 from bench import UnavailableError, UsageError, Variant
 from suites.backends import Brief, find_backend
-from suites.backends.compiled import check_compiler, inductor_compilers, reads_weights, watch_tuning
+from suites.backends.compiled import _check_size, check_compiler, inductor_compilers, reads_weights, watch_tuning
 from suites.data import Split
 from tests.suites.models import Tiny
 
@@ -58,3 +58,23 @@ def test_the_default_mode_tunes_nothing_and_max_autotune_without_constants_neith
 
     if not counters["inductor"]["fxgraph_cache_hit"]:
         assert tuned() == "no"
+
+
+def test_for_triton_a_compiler_of_c_is_tried(tmp_path, monkeypatch):
+    (tmp_path / "cc").write_text('#!/bin/sh\necho "$@" > "$(dirname "$0")/asked"\n')
+    (tmp_path / "cc").chmod(0o755)
+    monkeypatch.setenv("CC", str(tmp_path / "cc"))
+    check_compiler(in_c=True)
+    asked = (tmp_path / "asked").read_text()
+    assert "probe.c " in asked
+    assert "openmp" not in asked
+    monkeypatch.delenv("CC")
+    check_compiler(in_c=True)  # gcc, or clang
+    with pytest.raises(UnavailableError):
+        check_compiler(["false"], in_c=True)
+
+
+def test_on_a_small_gpu_nothing_would_be_tuned():
+    _check_size(68)
+    with pytest.raises(UnavailableError, match="tunes nothing on a GPU of 46 multiprocessors"):
+        _check_size(46)
