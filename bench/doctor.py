@@ -245,7 +245,7 @@ def _mhz(hertz: float | None) -> str:
 
 
 def _rapl(machine: Machine) -> Iterator[Finding]:
-    sensors, unread = rapl.find(machine.sys / "class/powercap")
+    sensors, unread = rapl.find(machine.sys / "class/powercap", cpuinfo=machine.proc / "cpuinfo")
     if sensors:
         names = ", ".join(sensor.facts.component.name for sensor in sensors)
         yield Finding("CPU energy", State.GOOD, f"RAPL: {names}")

@@ -157,7 +157,7 @@ class Journal:
         other._crc = self._crc  # noqa: SLF001  as above
         try:
             other.append(entry)
-        except StorageError:
+        except BaseException:
             other.remove()
             raise
         self.remove()

@@ -31,6 +31,7 @@ class Keeper:
         self.folder = folder
         self.history = history
         self.trouble: str | None = None  # why it does not lie where it should
+        self.saved = True  # whether what was last to be saved has been
         self._journal = journal
 
     @classmethod
@@ -79,6 +80,7 @@ class Keeper:
 
     def save(self, run: Run) -> None:
         """Write ``run.json`` where the journal is; if that has become impossible, somewhere rather than nowhere."""
+        self.saved = True
         try:
             storage.save(run, self.folder)
         except StorageError as error:
@@ -90,11 +92,12 @@ class Keeper:
                     continue
                 self.folder = folder
                 return
+            self.saved = False
 
     def close(self, *, keep: bool) -> None:
         """The end; the journal is kept where something is left to be measured, or where the run could not be saved."""
         if self._journal is not None:
-            if keep or (self.history.groups and not self.path.is_file()):
+            if keep or not self.saved or (self.history.groups and not self.path.is_file()):
                 self._journal.close()
             else:
                 self._journal.remove()

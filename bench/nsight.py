@@ -217,7 +217,8 @@ def capture_case(
         measure = ["-p", "bench.announce", f"--bench-case={case}", *_QUICK, *options[len(paths) :]]
         chosen = next((option for option in nsys_options if option.startswith("--trace=")), None)
         given = [f"--trace={','.join(traces)}"] if chosen is None else []
-        if "cuda" in (traces if chosen is None else chosen.partition("=")[2].split(",")):
+        traced = traces if chosen is None else chosen.partition("=")[2].split(",")
+        if "cuda" in traced and not any(option.startswith("--cuda-graph-trace") for option in nsys_options):
             given.append("--cuda-graph-trace=node")  # without it a graph is one stretch, and its inside is not seen
         environ = {**os.environ, "JOULEMARK_SAVED_TO": str(told)}
         done = nsys.profile([*pytest, *paths, *measure], stem, [*given, *nsys_options], environ)

@@ -147,7 +147,7 @@ _SUITE_OPTIONS: Mapping[str, _Option] = {
     ),
     "self-check": _Option(
         option_values.self_check,
-        "=short or =long, with the sign, and paths after it",
+        "--bench-self-check=short or =long, with the equals sign, and paths after it",
         "measure each baseline once more, to know the least difference this machine shows; =long: eight times",
         bare="short",
     ),
@@ -205,7 +205,7 @@ def read_options(config: pytest.Config) -> Options:
         if given is not None and option.many:
             each = given if isinstance(given, list) else [given]
             values[_FIELDS.get(name, name)] = tuple(_parsed(option, str(one), where) for one in each)
-        elif given is not None:
+        elif given is not None and not (given is False and option.bare is not None):
             text = option.bare if given is True and option.bare is not None else str(given)
             values[_FIELDS.get(name, name)] = _parsed(option, text, where)
     for name in _PLACES:

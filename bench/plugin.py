@@ -25,7 +25,7 @@ from bench.options import FOR_SUITES, Options, add_options, read_options
 from bench.outlook import outlook, resumed, rivals
 from bench.records import Case, Run, Skip, Trial
 from bench.session import Session
-from bench.signals import ended_by_signals, ended_with
+from bench.signals import ended_by_signals, ended_with, heeded_again
 from bench.storage import shown_path
 
 SESSION = pytest.StashKey[Session]()
@@ -244,13 +244,17 @@ def _hold_against_base(session: pytest.Session, run: Run | None) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def pytest_unconfigure() -> None:
+    """After the last report: a process that lives on can be ended by signals again."""
+    heeded_again()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     measuring = config.stash.get(SESSION, None)
     if measuring is not None and measuring.trouble is not None:
         terminalreporter.write_line(f"joulemark: {measuring.trouble}", red=True)
-        there = measuring.path is not None and measuring.path.is_file()
-        told = f"the run was rescued to {measuring.path}" if there else "the run could not be saved anywhere"
+        told = f"the run was rescued to {measuring.path}" if measuring.saved else "the run could not be saved anywhere"
         terminalreporter.write_line(f"joulemark: {told}", red=True)
     if measuring is not None and measuring.resumable and measuring.run is not None and measuring.path is not None:
         folder = shown_path(measuring.path.parent)

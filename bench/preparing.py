@@ -19,7 +19,7 @@ LIMIT_S = 3600.0
 
 
 def prepare(cases: Sequence[Case], plan: Plan, *, hire: Hire = hire, limit_s: float = LIMIT_S) -> None:
-    """Run each distinct preparer of these cases once, in a process of its own, for so long at most.
+    """Run each distinct preparer of these cases once, in a process of its own, for so long at most each.
 
     Raises:
         UsageError: a preparer refused its parameters; nothing has been measured.

@@ -15,7 +15,7 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from bench.records import Case, PhaseBlock, Plan, Profile
 from bench.storage import write_whole
 from bench.workers.messages import Inspect
 
+#: The steps that count come after this mark; the GPU rests for so long after it.
+_MARK, _APART_S = "joulemark: the steps", 0.05
 #: A phase pass lasts about so long, within these numbers of steps.
 _PHASES_S = 0.5
 _LEAST_STEPS, _MOST_STEPS = 10, 100
@@ -107,13 +109,24 @@ def profile_steps(run: Run, asked: Inspect, device: str) -> Profile:
 
 
 def _recorded(run: Run, steps: int, device: str) -> tuple[Any, float]:
-    """The profiler after so many steps, and how long they took until all was done."""
+    """The profiler after so many steps, and how long they took until all was done.
+
+    On CUDA another step comes first, since the profiler may lose the kernels at the start of a session
+    (pytorch/pytorch issue 192021); what happened before the mark is not counted.
+    """
     import torch
-    from torch.profiler import ProfilerActivity, profile
+    from torch.profiler import ProfilerActivity, profile, record_function
 
     on_cuda = device.startswith("cuda")
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_cuda else [])]
     with profile(activities=activities) as profiler:
+        if on_cuda:
+            run()
+            torch.cuda.synchronize(device)
+        with record_function(_MARK):
+            pass
+        if on_cuda:
+            time.sleep(_APART_S)
         start_s = time.perf_counter()
         for _ in range(steps):
             run()
@@ -131,5 +144,7 @@ def _exported(profiler: Any) -> str:
 
 
 def _events(trace: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    events: Iterable[Mapping[str, Any]] = trace["traceEvents"]
-    return events
+    """The events after the mark, and what has no time."""
+    events: Sequence[Mapping[str, Any]] = trace["traceEvents"]
+    begin = max((float(event["ts"]) for event in events if event.get("name") == _MARK), default=-math.inf)
+    return [event for event in events if event.get("ph") != "X" or float(event["ts"]) > begin]

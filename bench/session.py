@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import secrets
 import tempfile
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from bench.metering import SampledMeter
 from bench.option_values import COPIES
 from bench.options import Options
 from bench.overheads import measure_overheads
-from bench.preparing import LIMIT_S, prepare
+from bench.preparing import prepare
 from bench.progress import shown
 from bench.records import SCHEMA, Case, Plan, Run, SelfCheck, Skip, Trial
 from bench.recovery import GroupHistory, History
@@ -62,6 +61,11 @@ class Session:
     def path(self) -> Path | None:
         """Of ``run.json``, once there is one."""
         return None if self._keeper is None else self._keeper.path
+
+    @property
+    def saved(self) -> bool:
+        """Whether the run lies at its path as it is now."""
+        return self._keeper is not None and self._keeper.saved
 
     @property
     def trouble(self) -> str | None:
@@ -146,16 +150,11 @@ class Session:
         lack = probe.why_not_together(group[0].variant.device) if together else None
         try:
             if lack is None:
-                prepare(group, self.options.plan, limit_s=min(LIMIT_S, self._left_s()))
+                prepare(group, self.options.plan)
         except UnavailableError as error:
             lack = error.reason, error.fix
         if lack is not None:
             self._results.update({case: Skip(case, *lack) for case in group})
-
-    def _left_s(self) -> float:
-        """Seconds until the time limit of this sitting; a little where it has passed."""
-        limit_s = self.options.time_limit_s
-        return math.inf if limit_s is None else max(0.1, self._begin_s + limit_s - self._clock.now())
 
     def result(self, case: Case) -> Trial | Skip:
         """What is known of a case; one that was not known at collection is measured now, by itself.

@@ -17,6 +17,7 @@ from types import FrameType
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 _received: list[int] = []
+_ignored: list[signal.Signals] = []
 
 
 class TerminatedError(KeyboardInterrupt):
@@ -32,7 +33,8 @@ def ended_with() -> int | None:
 def ended_by_signals() -> Iterator[None]:
     """As long as this lasts, the signals raise TerminatedError; whoever handles or ignores them already goes on so.
 
-    After one has come they are ignored: reports are still to be written, and impatient schedulers send two.
+    After one has come they are ignored until :func:`heeded_again`: reports are still to be written, and impatient
+    schedulers send two.
     """
     _received.clear()
     if threading.current_thread() is not threading.main_thread():
@@ -46,6 +48,13 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number in mine:
             signal.signal(number, signal.SIG_IGN if _received else signal.SIG_DFL)
+        _ignored.extend(mine if _received else ())
+
+
+def heeded_again() -> None:
+    """The end of the session: signals do what they did before, to a process that may live on."""
+    while _ignored:
+        signal.signal(_ignored.pop(), signal.SIG_DFL)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

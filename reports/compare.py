@@ -53,10 +53,12 @@ _METRICS: Mapping[Metric, _Metric] = {
         "s",
         "FASTER",
         "SLOWER",
-        "Absolute times of two sittings on one shared machine differ by 5 to 20 % of themselves, which no interval "
-        "here knows of: quote the other table, or measure both anew, side by side.",
+        "Absolute times of two sittings on one shared machine differ by 5 to 20 %, which no interval here "
+        "includes: quote the other table, or measure both anew, side by side.",
     ),
-    Metric.LATENCY: _Metric("Latency of a single step", "s", "FASTER", "SLOWER", "Median; as absolute as times are."),
+    Metric.LATENCY: _Metric(
+        "Latency of a single step", "s", "FASTER", "SLOWER", "Median; like times, it changes from sitting to sitting."
+    ),
     Metric.ENERGY: _Metric("Energy per item", "J", "LESS", "MORE", "By the same sensors of the same board in both."),
     Metric.MEMORY: _Metric(
         "Peak memory", "B", "LESS", "MORE", "Of the worker: resident after set-up on a CPU, held of the GPU on CUDA."

@@ -30,10 +30,10 @@ def _stricter(group: Group) -> str:
     for row in group.rows:
         if row.comparison is not None and row.comparison.share != 1:
             by_level.setdefault(percent(row.comparison.level), []).append(one_line(row.trial.case.variant.id))
-    told = "; ".join(f"of {listed(tuple(names))} its {level} interval" for level, names in by_level.items())
-    ratios = "speed-up and the work per joule" if any(row.energy_comparison for row in group.rows) else "speed-up"
-    why = "it is stricter for who left half-way, since their waves agreed, and on crowded cores"
-    return f" With the {ratios} {told}: {why}, so that all intervals together hold 93 % or more." if told else ""
+    told = "; ".join(f"{level} for {listed(tuple(names))}" for level, names in by_level.items())
+    ratios = "speed-ups and work per joule" if any(row.energy_comparison for row in group.rows) else "speed-ups"
+    why = "stricter, for cases that left half-way and on crowded cores"
+    return f" Intervals of {ratios} are {why}: {told}. So each still holds in 93 % of runs or more." if told else ""
 
 
 def _latency_legend(group: Group, plan: Plan) -> str:
@@ -42,14 +42,14 @@ def _latency_legend(group: Group, plan: Plan) -> str:
     sure = f"{percent(plan.confidence)} confidence whatever the distribution"
     return (
         f" Steps are timed singly, {plan.latency_steps} or more in a row, each waited for, so with weights and images "
-        f"in the caches as far as they fit; who asks now and then waits longer.{_lies_ready(group)} Beneath p90 and "
-        f"p99 stands what they are at most, with {sure} (simulated bursts of slow steps took 3 % of that); a dash says "
-        "how many samples it takes, as far as slow ones come together."
+        f"in the caches as far as they fit; a request after a pause takes longer.{_lies_ready(group)} Beneath p90 and "
+        f"p99 stands what they are at most, with {sure} (3 % less in simulated bursts of slow steps); under a dash "
+        "stands how many samples are needed, more where slow ones come in bursts."
     )
 
 
 def _lies_ready(group: Group) -> str:
-    ready = " The image lies on the GPU before, and the scores stay there: no time is in it for either way."
+    ready = " The image lies on the GPU before, and the scores stay there: copying is not timed."
     return ready if group.device.startswith("cuda") else ""
 
 
@@ -67,7 +67,7 @@ def _right_legend(group: Group) -> str:
     if any(row.score_error for row in group.rows):
         said.append(f"error is the relative RMSE of the scores against {against} in the worst wave")
     if loss is not None:
-        said.append(f"loss is that after {loss.n} steps, beside {against} from the same start")
+        said.append(f"loss is how far that after {loss.n} steps is from {against}'s from the same start")
     sentence = ", ".join(said)
     return f" {sentence[:1].upper()}{sentence[1:]}." if said else ""
 
@@ -121,7 +121,7 @@ def _energies_said(group: Group, lacking: str) -> str:
     if not known.value:
         return f"{sentence}; its sensors said 0, which no device takes."
     low, high = (bound / known.value - 1 for bound in (known.systematic_low, known.systematic_high))
-    off = f"beyond its interval all of it may be off by {low:+.0%} to {high:+.0%}"
+    off = f"apart from its interval, the truth may lie {low:+.0%} to {high:+.0%} from it (the sensor's gain)"
     return f"{sentence}; {off}, which {_cancels(known)}."
 
 
@@ -146,4 +146,4 @@ def _lacking(group: Group) -> str:
     """The components that could not be read, each with the reason."""
     figures = [dict(c.figures) for row in group.rows for c in row.caveats if c.kind is CaveatKind.NO_SENSOR]
     named = ((each.get("component", DASH), each.get("reason", DASH)) for each in figures)
-    return "; ".join(dict.fromkeys(f"{one_line(component)}, {one_line(reason)}" for component, reason in named))
+    return "; ".join(dict.fromkeys(f"{one_line(component)}: {one_line(reason)}" for component, reason in named))

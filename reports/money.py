@@ -209,7 +209,7 @@ def _legend(account: Account) -> str:
     if any(bill is not None and bill.energy_j is not None for bill in account.bills):
         said.append(
             f"Energy is that of the measured components at work; electricity and CO2e count it {tariff.pue:g} times "
-            "(PUE). What is taken while the device waits is in ownership alone, what making it has emitted nowhere."
+            "(PUE). What the device uses while it waits counts in ownership only, emissions from making it nowhere."
         )
     said += _gain_said(account)
     if tariff.purchase is not None and any(bill is not None and bill.owned is not None for bill in account.bills):
@@ -219,7 +219,9 @@ def _legend(account: Account) -> str:
         said.append("Idle power is not known, so that a device which waits costs more than stands here.")
     left = tuple(variant_of(row) for row in account.group.rows if abs(row.drift - 1) >= _DRIFTED)
     if left:
-        said.append(f"The time of {listed(left)}, which left half-way, goes with the baseline's of the whole run.")
+        said.append(
+            f"The time of {listed(left)}, which left half-way, is scaled by how the baseline's went on after that."
+        )
     if any(bill is not None and bill.energy_j is not None and bill.energy_j.estimated for bill in account.bills):
         said.append("≈ rests on an estimate (a model, or the board at its limit) and decides nothing.")
     if any(bill is not None and bill.set_up is not None for bill in account.bills):
@@ -234,10 +236,10 @@ def _gain_said(account: Account) -> Iterator[str]:
     for energy in energies:
         if energy.systematic_low is not None and energy.systematic_high is not None:
             low, high = (bound / energy.value - 1 for bound in (energy.systematic_low, energy.systematic_high))
-            yield f"Beyond its interval all energy may be off by {low:+.0%} to {high:+.0%} (the sensor's gain)."
+            yield f"Apart from its interval, true energy may lie {low:+.0%} to {high:+.0%} from it (the sensor's gain)."
             return
     if any(not energy.estimated for energy in energies):
-        yield "Beyond its interval all energy may be off by the sensors' gains, of which nothing is known."
+        yield "Apart from its interval, energy may be off by the sensors' gains, which are not known."
 
 
 def _compared(account: Account) -> tuple[str, ...]:
@@ -274,9 +276,9 @@ def _training_table(account: Account, table: Table) -> Table:
     shape = dict(account.group.workload.parameters).get("shape")
     of_shape = f" of {one_line(str(shape))}" if shape else ""
     legend = (
-        f"A run is {assume.epochs} epochs of {assume.images:,} {account.items}, each worked through at the rate that "
-        f"was measured here{of_shape}, on what stands under Prices used, without set-up, evaluation or loading beyond "
-        "it."
+        f"A run is {assume.epochs} epochs of {assume.images:,} {account.items}, at the rate that was measured "
+        f"here{of_shape} and the prices under Prices used; set-up, evaluation and loading that was not measured are "
+        "left out."
     )
     return _table(title, account, table, columns, legend)
 

@@ -42,7 +42,7 @@ def costs_in_one(accounts: Sequence[Account]) -> str:
         parts.append(f"{said} with {variant_of(row)} by {way} ({account.title}{doubt})")
     items = dict.fromkeys(account.items for account in accounts)
     what = next(iter(items)) if len(items) == 1 else "items"
-    return f"The least that {rounded(MANY)} {what} cost: {'; '.join(parts)}."
+    return f"The cheapest of each group, for {rounded(MANY)} {what} as they are paid by default: {'; '.join(parts)}."
 
 
 def prices_asked(accounts: Sequence[Account]) -> Iterator[str]:

@@ -82,10 +82,10 @@ def _place_table(name: str, accounts: Sequence[Account]) -> Table | None:
         )
     many, currency = rounded(MANY), one_line(accounts[0].tariff.currency)
     legend = (
-        f"Figures are {currency} for {many} {accounts[0].items}, if the device is at work in so much of the paid "
-        f"time, with the intervals of time and energy. Break-even: how much of it it must be at work to cost no more "
-        f"than the same device with the baseline, or than {variant_of(cheapest.row)} on {cheapest.device} "
-        f"({cheapest.way}), either of them at full use; never: more at any use."
+        f"Figures are {currency} for {many} {accounts[0].items}, when the device works for that share of the paid "
+        "time, with the intervals of time and energy. Break-even: the share at which a row costs the same as the "
+        f"baseline on its device, or as {variant_of(cheapest.row)} on {cheapest.device} ({cheapest.way}), when these "
+        "work all the time, with its range; never: it costs more even at 100%."
     )
     return Table(f"{name}: where to run it", columns, tuple(lines), (), legend)
 

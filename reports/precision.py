@@ -25,12 +25,12 @@ def precision_said(named: Iterable[tuple[str, Group]], plan: Plan) -> tuple[str,
     parts = tuple(said for title, group in named if (said := _of_group(title, group, plan)))
     if not parts:
         return ()
-    said = f"To be as precise as asked for (±{percent(plan.precision)}, or a tenth of a larger difference)"
-    return (f"{said}, if the machine stays as noisy: {'; '.join(parts)}.",)
+    wanted = f"±{percent(plan.precision)}, or a tenth of the difference where that is more"
+    return (f"To be as precise as asked for ({wanted}), if the machine stays as noisy: {'; '.join(parts)}.",)
 
 
 def _of_group(title: str, group: Group, plan: Plan) -> str | None:
-    """``training on cpu takes 14 waves, for cpu-bf16 (--bench-waves=14 --bench-budget=320)``."""
+    """``training on cpu takes 14 waves, cpu-bf16 the most (--bench-waves=14 --bench-budget=320)``."""
     known = tuple(
         (waves, one_line(row.trial.case.variant.id), row.comparison)
         for row in group.rows
@@ -45,7 +45,7 @@ def _of_group(title: str, group: Group, plan: Plan) -> str | None:
     if not within:
         return f"{title}: {never}" if never else None
     waves, name, comparison = max(within, key=lambda each: each[0])
-    said = f"{title} takes {waves} waves, for {name} ({_asked(waves, comparison, len(group.rows), plan)})"
+    said = f"{title} takes {waves} waves, {name} the most ({_asked(waves, comparison, len(group.rows), plan)})"
     return f"{said}, but {never}" if never else said
 
 

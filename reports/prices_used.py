@@ -43,7 +43,7 @@ def entries_of(tariff: Tariff) -> Iterator[tuple[str, _Told]]:
     for offer, kind in ((tariff.rent, "rent"), (tariff.spot, "spot rent")):
         if offer is not None:
             what = f"{kind} of {device}, {one_line(offer.provider)}" + f" {one_line(offer.what)}" * bool(offer.what)
-            price = f"{offer.per_hour:g} {currency}/h for {offer.covers}, of which {tariff.device.units} used"
+            price = f"{offer.per_hour:g} {currency}/h for {offer.covers}, {tariff.device.units} of them used"
             yield entry(kind, what, price, offer)
     if (bought := tariff.purchase) is not None:
         what = f"purchase of {device}" + f", {one_line(bought.what)}" * bool(bought.what)

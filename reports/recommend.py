@@ -178,7 +178,7 @@ def _asked_elsewhere(
     used = any(one.latency is not None and one.latency.statistic != "time per step" for one in candidates)
     if limits.max_latency_s is not None and timed - {workload} and not used:
         names = listed(tuple(one_line(name) for name in sorted(timed - {workload})))
-        yield f"Of none of these were single steps timed; they were in {names} (--workload)."
+        yield f"No single steps were timed for these cases; they were in {names} (--workload)."
 
 
 # --- words ---------------------------------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ def _against(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str) -> It
     yield f"Runner-up: {cases[second.key].name}, {_figure(second, goal, way, cases[second.key])}, {more} more{ranked}."
     others = tuple(cases[each.key].name for each in choice.close if each.key != second.key)
     if others:
-        yield f"Nor is it ranked for certain before {listed(others, 6)}."
+        yield f"The choice is not certain against {listed(others, 6)}."
 
 
 def _latency(winner: Candidate, limits: Limits) -> Iterator[str]:
@@ -335,14 +335,14 @@ _PRICES = {
 _AIMS = {Goal.COST: "a price", Goal.ENERGY: "a known energy", Goal.TIME: "a known time"}
 _BY_LIMITS = {Refusal.TOO_SLOW, Refusal.NO_LATENCY, Refusal.NOT_ACCURATE, Refusal.NO_ACCURACY}
 _REFUSED = {
-    Refusal.FAILED: "since it failed",
-    Refusal.STRUCK: "since it is struck out",
+    Refusal.FAILED: "failed",
+    Refusal.STRUCK: "struck out",
     Refusal.TOO_SLOW: "too slow (the upper end of the interval counts)",
-    Refusal.NO_LATENCY: "since its latency was not measured, or has no bound",
+    Refusal.NO_LATENCY: "latency not measured, or without a bound",
     Refusal.NOT_ACCURATE: "not accurate enough (the lower end of the interval counts)",
-    Refusal.NO_ACCURACY: "since its accuracy was not measured",
-    Refusal.NO_FIGURE: "since what is to be least is not known of it",
-    Refusal.ESTIMATED: "since its figure is an estimate, which decides nothing",
+    Refusal.NO_ACCURACY: "accuracy not measured",
+    Refusal.NO_FIGURE: "no figure for what is to be least",
+    Refusal.ESTIMATED: "its figure is an estimate, which decides nothing",
 }
 
 

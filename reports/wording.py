@@ -61,7 +61,7 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
     CaveatKind.INTERRUPTED: Wording(
         "interrupted",
         "the run was interrupted after {waves} of {planned} planned",
-        "Measure again and let the run end by itself.",
+        "Go on with it (--bench-resume), or measure again and let it end by itself.",
     ),
     CaveatKind.NO_WORKERS: Wording(
         "no workers",
@@ -74,11 +74,11 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "Go on with it (--bench-resume), or allow more time (--bench-time-limit).",
     ),
     CaveatKind.BUSY_HOST: Wording(
-        "shared",
+        "busy cores",
         "other programs took up to {others} and a hypervisor up to {stolen} of the {cores} cores that were used, "
         "in {waves} ({named})",
-        "End the other work, or measure at a quieter hour. Where a quarter of the cores was taken, interval and "
-        "verdict spend a tenth of the usual risk.",
+        "End the other work, or measure at a quieter hour. Where a quarter of the cores or more was taken, interval "
+        "and verdict are stricter (99.5 % for 95 %).",
     ),
     CaveatKind.CPU_QUOTA: Wording(
         "CPU quota",
@@ -139,8 +139,8 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "Its measured figures are whole; run this case alone with the same options to see why.",
     ),
     CaveatKind.NO_SENSOR: Wording(
-        "not measured",
-        "the energy of {component} could not be read by {source}: {reason}, so its figures lack that component",
+        "partly measured",
+        "the energy of {component} was not read by {source}: {reason}, so its figures lack that component",
         "The summary of the report says what would have it measured.",
     ),
     CaveatKind.WINDOW_TOO_SHORT: Wording(
@@ -194,13 +194,13 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "Let the machine cool, look at its power limit, or quote the figures as those of this limit.",
     ),
     CaveatKind.SHARED: Wording(
-        "shared",
-        "other work was on {gpu} in {blocks} of {of} ({processes} foreign): {named}",
+        "shared GPU",
+        "other work was on {gpu} in {blocks} of {of} (other processes: {processes}): {named}",
         "End the other work, or reserve the GPU, and measure again.",
     ),
     CaveatKind.TEMPERATURE_DRIFT: Wording(
         "temperature drift",
-        "{gpu} was between {low_c} and {high_c} warm in its blocks",
+        "{gpu} was at {low_c} to {high_c} in its blocks",
         "Warm the machine up before measuring; a warm chip takes more power for the same work.",
     ),
 }
@@ -210,7 +210,7 @@ WRONG: Mapping[CheckKind, str] = {
     CheckKind.SCORES: "its scores are {found} off {against} (relative RMSE, {n} {items}); {allowed} is allowed",
     CheckKind.TURNS: "its answers to {n} successive batches lie nearer to those of another batch",
     CheckKind.AGREEMENT: "it agrees with {against} on {found} of {n} {items}; {allowed} is asked for",
-    CheckKind.ACCURACY: "it gets {found} of {n} {items} fewer right than {against}; {allowed} is allowed",
+    CheckKind.ACCURACY: "of all {n} {items}, {found} fewer are right than with {against}; {allowed} is allowed",
     CheckKind.LOSS: "its loss after {n} steps is {found} off that in {against}; {allowed} is allowed",
     CheckKind.UPDATE: "{n} steps moved its weights {found} more or less far than in {against}; {allowed} is allowed",
 }
@@ -218,6 +218,17 @@ _NO_NUMBER: Mapping[CheckKind, str] = {
     CheckKind.SCORES: "its scores are no finite numbers",
     CheckKind.LOSS: "its loss is no finite number within {n} steps",
     CheckKind.UPDATE: "its weights are no finite numbers after {n} steps",
+}
+
+#: When a case failed, by the phase that its failure names.
+PHASES: Mapping[str, str] = {
+    "start": "while starting",
+    "set-up": "in set-up",
+    "measure": "while measuring",
+    "energy": "in an energy block",
+    "inspect": "while being looked into",
+    "check": "while its results were checked",
+    "finish": "at its end",
 }
 
 #: ``{band}`` is the noise band in percent. The sentence continues "FASTER: ...".
@@ -239,7 +250,7 @@ VERDICTS: Mapping[Verdict, Wording] = {
     ),
     Verdict.UNSURE: Wording(
         "UNSURE",
-        "the evidence allows neither claim",
+        "the evidence shows neither a difference nor that there is none",
         "Measure more waves (--bench-waves) before deciding.",
     ),
 }
@@ -276,8 +287,10 @@ def of_failure(trial: Trial) -> Wording | None:
     failure = trial.failure
     if failure is None:
         return None
-    sentence = f"failed in {one_line(failure.phase)} (wave {failure.wave + 1}): {_bare(failure.reason)}"
-    return Wording("failed", sentence, f'Run this case alone, with -k "{one_line(trial.case.variant.id)}", to see why.')
+    when = PHASES.get(failure.phase, f"in {one_line(failure.phase)}")
+    sentence = f"failed {when} (wave {failure.wave + 1}): {_bare(failure.reason)}"
+    advice = f'Run this case alone, with --bench-case="{one_line(trial.case.name)}", to see why.'
+    return Wording("failed", sentence, advice)
 
 
 def of_strike(trial: Trial, caveats: Iterable[Caveat] = ()) -> str:
@@ -293,9 +306,9 @@ def comparisons_said(plan: Plan) -> str:
     """How several comparisons in one table are handled."""
     return (
         "FASTER and SLOWER are claims of a difference. Holm's procedure over each table keeps the chance of any "
-        f"false one among them at {percent(1 - plan.confidence)} or less. For them a row that spreads less from "
-        "wave to wave than is typical of its table counts with the mean of both variances; each interval shown, "
-        "and each SAME, stands for itself."
+        f"false one among them at {percent(1 - plan.confidence)} or less. For every verdict a row whose waves agree "
+        "better than is typical of its table is given the mean of both variances. Each interval, and each SAME, is "
+        "judged alone."
     )
 
 

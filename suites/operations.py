@@ -74,9 +74,10 @@ def record(step: Callable[[], object], device: str = "cpu") -> tuple[Operation, 
         if on_cuda:
             step()
             torch.cuda.synchronize(device)
-            time.sleep(_APART_S)
         with record_function(_MARK):
             pass
+        if on_cuda:
+            time.sleep(_APART_S)  # by which times on the GPU may be off, so that no kernel of the step seems earlier
         step()
         if on_cuda:
             torch.cuda.synchronize(device)

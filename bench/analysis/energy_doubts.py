@@ -62,8 +62,8 @@ def _of_own(log: PowerLog, trial: Trial, readings: Sequence[BlockPower]) -> Iter
         CaveatKind.NO_SENSOR,
         component=name,
         source=source,
-        reason="it did the work and was not asked for, so that nothing is summed",
-        fix="have it read as well (--bench-power auto)",
+        reason="this case ran on it, but --bench-power left it out, so no energy is given",
+        fix="read it as well (--bench-power auto)",
     )
 
 

@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 #: Allowed for: readings are published up to so long after what they say.
 _LATE_S = 0.05
-#: Asking for the processes on a GPU takes milliseconds of the driver's own lock; so often is enough.
-_LIST_S = 2.0
+#: Asking for the processes on a GPU takes milliseconds of the driver's own lock, so it is not done at every look.
+_LIST_S = 0.9
 _POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT
 _SCOPE_GPU = 0
 _TYPES = MappingProxyType({0: "dVal", 1: "uiVal", 2: "ulVal", 3: "ullVal", 4: "sllVal", 5: "siVal"})
@@ -257,7 +257,6 @@ class NvmlWatch:
         self._nvml = nvml
         self._uuid = uuid
         self._handle = nvml.handle(uuid)
-        self._processes: tuple[int, ...] | None = None
         self._listed_s = -math.inf
 
     def look(self, at_s: float) -> GpuState:
@@ -267,8 +266,9 @@ class NvmlWatch:
             SensorError: the GPU is lost.
         """
         nvml, handle = self._nvml, self._handle
+        processes = None
         if at_s - self._listed_s >= _LIST_S:
-            self._listed_s, self._processes = at_s, nvml.processes(handle)
+            self._listed_s, processes = at_s, nvml.processes(handle)
         use = self._unless_lost("nvmlDeviceGetUtilizationRates")
         memory = nvml.ask("nvmlDeviceGetMemoryInfo", handle)
         return GpuState(
@@ -281,7 +281,7 @@ class NvmlWatch:
             power_limit_w=_scaled(nvml.ask("nvmlDeviceGetEnforcedPowerLimit", handle), 1e-3),
             utilisation=None if use is None else use.gpu / 100,
             memory_used_bytes=None if memory is None else int(memory.used),
-            processes=self._processes,
+            processes=processes,
         )
 
     def _unless_lost(self, function: str) -> Any:

@@ -55,7 +55,7 @@ def environment() -> Environment:
         cpu=_cpu_name(),
         cores_usable=len(cpus),
         cores_physical=cores.cores_of(cpus),
-        cores_online=os.cpu_count(),
+        cores_online=os.sysconf("SC_NPROCESSORS_ONLN") if hasattr(os, "sysconf") else os.cpu_count(),
         cpu_quota_cores=None if allowed is None else allowed.cores,
         memory_bytes=_memory_bytes(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",

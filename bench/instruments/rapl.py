@@ -92,7 +92,7 @@ def find(
         unread.append(Unread(Part.CPU, "cpu package", "rapl", reason, fix))
     if Part.DRAM not in known:
         reason = "there is no RAPL counter for memory"
-        unread.append(Unread(Part.DRAM, "dram", "rapl", reason, "read its energy as not measured"))
+        unread.append(Unread(Part.DRAM, "dram", "rapl", reason, "nothing to do, this machine does not count it"))
     sensors.sort(key=lambda sensor: _ORDER[sensor.facts.component.part])
     return tuple(sensors), tuple(unread)
 

@@ -39,7 +39,7 @@ from bench.records.power import (
     TroubleKind,
 )
 
-#: Clocks, heat and other processes are looked at so often.
+#: Clocks and heat are looked at so often, and other processes every other time.
 _LOOK_S = 0.5
 #: Readings of one sensor in memory; 24 bytes each. At ten a second it takes five hours to reach it.
 MOST_READINGS = 200_000

@@ -342,7 +342,7 @@ def test_without_what_did_the_work_nothing_is_summed_and_the_row_says_so(device,
     (caveat,) = energy.caveats
     figures = dict(caveat.figures)
     assert (caveat.kind, figures["component"], figures["source"]) == (CaveatKind.NO_SENSOR, *lacking)
-    assert "was not asked for" in str(figures["reason"])
+    assert "--bench-power left it out" in str(figures["reason"])
     assert len(energy.components) == 1  # which is shown for what it is
     assert compare_energy(other, trial, log, 0.95) is None
 

@@ -88,7 +88,7 @@ def test_the_tables_fit_80_columns_and_say_what_each_is_worth() -> None:
     text = console.render_comparison(compose_comparison(compare_runs(example_run(), example_run())), 80)
     assert max(map(len, text.splitlines())) <= 80
     assert "Time relative to the baseline of the same run" in text
-    assert "differ by 5 to 20 % of" in text.replace("\u00a0", " ")
+    assert "differ by 5 to 20 %," in text.replace("\u00a0", " ")
     assert "No figure of any case was shown to differ." in text
 
 

@@ -38,7 +38,7 @@ def test_money_and_energy_lead_beside_speed_however_many_groups_there_are() -> N
     assert speed.startswith("The largest speed-ups shown, each over the baseline of its group: 2.00")
     assert speed.count(" times with cuda0-amp_bf16 (") == 3
     assert speed.endswith("Nothing was shown to be faster in training on cpu and inference on cpu.")
-    assert money.startswith("The least that 1 million images cost: ")
+    assert money.startswith("The cheapest of each group, for 1 million images as they are paid by default: ")
     assert money.count(" by rent (") == 5
     assert "cpu-fp32-threads1 by rent (training on cpu, UNSURE)" in money
     assert energy.startswith("The most work per joule shown, each over the baseline of its group: 3.0")
@@ -64,7 +64,7 @@ def test_every_sentence_is_said_once_and_in_every_form() -> None:
     assert len(set(document.summary)) == len(document.summary)
     forms = (console.render(document, 200), markdown.render(document), html.render(document))
     for form in forms:
-        assert form.count("The least that 1 million images cost") == 1
+        assert form.count("The cheapest of each group, for 1 million images") == 1
     assert "The most work per joule shown" in short.render(document)
 
 

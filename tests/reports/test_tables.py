@@ -156,4 +156,4 @@ def test_a_loss_is_shown_with_its_sign() -> None:
         make_run(with_losses(make_trial(TRAINING), 1.9), with_losses(make_trial(TRAINING, threads=1), 2.1))
     )
     assert [line["loss"] for line in texts(table).values()] == ["-5.0\u00a0%", "+5.0\u00a0%"]
-    assert "after 8 steps, beside FP32 from the same start" in table.legend
+    assert "how far that after 8 steps is from FP32's from the same start" in table.legend

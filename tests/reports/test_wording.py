@@ -61,7 +61,7 @@ def test_a_failure_tells_its_phase_its_reason_and_how_to_look_closer() -> None:
     wording = of_failure(failed(make_trial(backend="compile")))
     assert wording is not None
     assert wording.sentence == "failed in build (wave 1): CppCompileError: no C++ compiler was found"
-    assert '-k "cpu-fp32-compile"' in wording.advice
+    assert '--bench-case="inference[cpu-fp32-compile]"' in wording.advice
     assert of_failure(make_trial()) is None
 
 

@@ -5,7 +5,7 @@ import torch
 
 from bench import UnavailableError, UsageError, Variant
 from suites.backends import Brief, find_backend
-from suites.backends.compiled import _check_size, check_compiler, inductor_compilers, reads_weights, watch_tuning
+from suites.backends.compiled import check_compiler, inductor_compilers, reads_weights, tuning_proof, watch_tuning
 from suites.data import Split
 from tests.suites.models import Tiny
 
@@ -60,6 +60,7 @@ def test_the_default_mode_tunes_nothing_and_max_autotune_without_constants_neith
         assert tuned() == "no"
 
 
+@pytest.mark.usefixtures("compiler")
 def test_for_triton_a_compiler_of_c_is_tried(tmp_path, monkeypatch):
     (tmp_path / "cc").write_text('#!/bin/sh\necho "$@" > "$(dirname "$0")/asked"\n')
     (tmp_path / "cc").chmod(0o755)
@@ -74,7 +75,7 @@ def test_for_triton_a_compiler_of_c_is_tried(tmp_path, monkeypatch):
         check_compiler(["false"], in_c=True)
 
 
-def test_on_a_small_gpu_nothing_would_be_tuned():
-    _check_size(68)
-    with pytest.raises(UnavailableError, match="tunes nothing on a GPU of 46 multiprocessors"):
-        _check_size(46)
+def test_on_a_small_gpu_nothing_is_tuned_which_no_label_denies():
+    assert [tuning_proof(68, tuned).honoured for tuned in ("yes", "no")] == [True, False]
+    small = tuning_proof(46, "no")
+    assert (small.judged, small.observed) == (False, "no: the GPU is small")
