@@ -89,7 +89,7 @@ def energy_window(
             _wait(lambda: sampler.past(stop_s), _LAST_WORD_LIMIT_S, clock, sleep)
             sampler.pause()
             log = _without_us(sampler.take([os.getpid()]), at_work=at_work)
-            _fill(window, log, start_s, stop_s, power)
+            _fill(window, log, start_s, stop_s, named="nvml:" in power or panel is not None)
     finally:
         sampler.stop()
 
@@ -109,14 +109,14 @@ def _without_us(log: PowerLog, *, at_work: bool) -> PowerLog:
     return replace(log, before=()) if at_work and os.getpid() not in before else log
 
 
-def _of_several(gpus: Sequence[Component], power: str) -> tuple[Caveat, ...]:
+def _of_several(gpus: Sequence[Component]) -> tuple[Caveat, ...]:
     """Several GPUs that nobody named are summed, at work or idle."""
-    if len(gpus) < 2 or "nvml:" in power:
+    if len(gpus) < 2:
         return ()
-    return (Caveat.of(CaveatKind.EVERY_GPU, device="this stretch", gpus=len(gpus)),)
+    return (Caveat.of(CaveatKind.SUMMED_GPUS, gpus=len(gpus)),)
 
 
-def _fill(window: EnergyWindow, log: PowerLog, start_s: float, stop_s: float, power: str = "auto") -> None:
+def _fill(window: EnergyWindow, log: PowerLog, start_s: float, stop_s: float, *, named: bool = False) -> None:
     """Compute what the log says about the stretch, and put it into the window."""
     found = {component: _metered(log, component, start_s, stop_s) for component in log.components}
     estimates = {
@@ -135,7 +135,7 @@ def _fill(window: EnergyWindow, log: PowerLog, start_s: float, stop_s: float, po
     stretch = Block(0, 0, start_s, stop_s, stop_s - start_s)
     window.caveats = (
         *unread(log),
-        *_of_several([component for component in added if component.part is Part.GPU], power),
+        *(() if named else _of_several([component for component in added if component.part is Part.GPU])),
         *(caveat for _, _, caveats in found.values() for caveat in caveats),
         *doubts(log, [stretch]),
     )

@@ -31,7 +31,7 @@ def input_said(share: InputShare, confidence: float) -> str:
     if share.low is not None and share.high is not None:
         interval = f"{percent(confidence)} interval {percent(share.low)} to {percent(share.high)}, of waves alone"
     ours, resident = one_line(share.end_to_end.name), one_line(share.resident.name)
-    how = f"{interval}; not paired, so the machine's mood between the two is in it"
+    how = f"{interval}; not paired, so it does not know how the machine changed between the two"
     if share.low is not None and share.low <= 0:
         return f"What share of its time {ours} spends on its input, beside {resident}, could not be shown ({how})."
     return (

@@ -61,7 +61,11 @@ _METRICS: Mapping[Metric, _Metric] = {
     ),
     Metric.ENERGY: _Metric("Energy per item", "J", "LESS", "MORE", "By the same sensors of the same board in both."),
     Metric.MEMORY: _Metric(
-        "Peak memory", "B", "LESS", "MORE", "Of the worker: resident after set-up on a CPU, held of the GPU on CUDA."
+        "Peak memory",
+        "B",
+        "LESS",
+        "MORE",
+        "Of the worker: the most resident from set-up on; on CUDA, what it held of the GPU.",
     ),
     Metric.SETUP: _Metric("Set-up, warm", "s", "FASTER", "SLOWER", "To the end of the first step, caches filled."),
 }

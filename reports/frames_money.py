@@ -14,7 +14,8 @@ def costs_of(row: Row, tariff: Tariff) -> Iterator[dict[str, object]]:
     one = row.trial.case.workload.items.removesuffix("s") or "item"
     costs = (None,) * 5 if bill is None else (bill.rent, bill.spot, bill.owned, bill.electricity, bill.emissions_g)
     names = ("rent", "spot rent", "ownership", "electricity", "emissions")
-    assumed = {"assumptions": _assumptions(tariff)}
+    drift = f"; time x {row.drift:.4f} (left half-way)" if row.drift != 1 else ""
+    assumed = {"assumptions": f"{_assumptions(tariff)}{drift}"}
     for name, cost in zip(names, costs, strict=True):
         yield {**_metric(f"{name} per {one}", "g" if name == "emissions" else currency, cost), **assumed}
     set_up = (None, None) if bill is None else (bill.set_up, bill.set_up_items)

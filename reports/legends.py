@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.analysis import EnergyEstimate, Group
-from bench.analysis.energy import gains_at_worst
+from bench.analysis.comparison import LOOK_SHARE
 from bench.analysis.ledger import Climate, Spread
 from bench.records import CaveatKind, Plan
 from bench.records.workload import LATENCY
@@ -19,12 +19,12 @@ def group_legend(group: Group, plan: Plan) -> str:
     evidence = "over waves" if by_waves else "over the rounds of a single wave"
     return (
         f"Baseline: {one_line(group.baseline.variant.id)}. With each figure its {percent(plan.confidence)} interval "
-        f"{evidence}; a speed-up above 1 is faster.{_stricter(group)} Set-up (cold, then warm) lasts to the end of the "
-        f"first step.{_latency_legend(group, plan)}{_right_legend(group)}{_energy_legend(group)}"
+        f"{evidence}; a speed-up above 1 is faster.{_stricter(group, plan)} Set-up (cold, then warm) lasts to the end "
+        f"of the first step.{_latency_legend(group, plan)}{_right_legend(group)}{_energy_legend(group)}"
     )
 
 
-def _stricter(group: Group) -> str:
+def _stricter(group: Group, plan: Plan) -> str:
     """Rows whose ratio has another interval than the rest: they left at the look, or others took much of the cores."""
     by_level: dict[str, list[str]] = {}
     for row in group.rows:
@@ -33,7 +33,9 @@ def _stricter(group: Group) -> str:
     told = "; ".join(f"{level} for {listed(tuple(names))}" for level, names in by_level.items())
     ratios = "speed-ups and work per joule" if any(row.energy_comparison for row in group.rows) else "speed-ups"
     why = "stricter, for cases that left half-way and on crowded cores"
-    return f" Intervals of {ratios} are {why}: {told}. So each still holds in 93 % of runs or more." if told else ""
+    holds = f" So those that left hold in {percent(1 - (1 + LOOK_SHARE) * (1 - plan.confidence))} of runs or more."
+    left = any(row.comparison is not None and row.comparison.at_look for row in group.rows)
+    return f" Intervals of {ratios} are {why}: {told}.{holds if left else ''}" if told else ""
 
 
 def _latency_legend(group: Group, plan: Plan) -> str:
@@ -117,7 +119,7 @@ def _energies_said(group: Group, lacking: str) -> str:
     if known.estimated:
         return f"{sentence}: an estimate, no measurement."
     if known.systematic_low is None or known.systematic_high is None:
-        return f"{sentence}; how far its sensors are off is not known, which {_cancels(known)}."
+        return f"{sentence}; its sensors may be off by an unknown part, which {_cancels(known)}."
     if not known.value:
         return f"{sentence}; its sensors said 0, which no device takes."
     low, high = (bound / known.value - 1 for bound in (known.systematic_low, known.systematic_high))
@@ -127,14 +129,13 @@ def _energies_said(group: Group, lacking: str) -> str:
 
 #: What is left of gains in the ratio of a sum.
 _OF_SUMS = (
-    "cancels in ratios as far as they are off alike; BETTER or WORSE in energy is said where it holds with each of "
-    "them off by as much as it may be"
+    "cancels in ratios as far as they are off alike; BETTER or WORSE in energy is said where it holds whatever they "
+    "are off by (NVML -6 to +11 %, others ±10 % by assumption)"
 )
 
 
 def _cancels(energy: EnergyEstimate) -> str:
-    several = gains_at_worst(zip(energy.components, energy.sources, strict=True))
-    return _OF_SUMS if several else "cancels in ratios only"
+    return _OF_SUMS if energy.mixed else "cancels in ratios only"
 
 
 def _sources(energy: EnergyEstimate) -> str:

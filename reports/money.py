@@ -96,7 +96,7 @@ def front_of(account: Account) -> frozenset[int]:
 
 
 def _aims(row: Row, bill: Bill, group: Group) -> list[Aim | None]:
-    rate, energy, accuracy = row.throughput, group.comparable_energy(row), row.accuracy
+    rate, energy, accuracy = row.rate_of_run, group.comparable_energy(row), row.accuracy
     paid = bill.default_way
     return [
         None if rate is None else Aim(rate.value, rate.low, rate.high),
@@ -214,13 +214,14 @@ def _legend(account: Account) -> str:
     said += _gain_said(account)
     if tariff.purchase is not None and any(bill is not None and bill.owned is not None for bill in account.bills):
         bought = one_line(tariff.purchase.what) or "what the price under Prices used buys"
-        said.append(f"Ownership is that of {bought}: a machine around it, hosting and repair are not in it.")
+        said.append(f"Ownership is that of {bought}: hosting, repair and what else it needs are not in it.")
     if any(bill is not None and bill.owned is not None and bill.idles_unpaid for bill in account.bills):
         said.append("Idle power is not known, so that a device which waits costs more than stands here.")
     left = tuple(variant_of(row) for row in account.group.rows if abs(row.drift - 1) >= _DRIFTED)
     if left:
         said.append(
-            f"The time of {listed(left)}, which left half-way, is scaled by how the baseline's went on after that."
+            f"The time of {listed(left)}, which left half-way, is scaled by how the baseline's went on after that; "
+            "energy is not."
         )
     if any(bill is not None and bill.energy_j is not None and bill.energy_j.estimated for bill in account.bills):
         said.append("≈ rests on an estimate (a model, or the board at its limit) and decides nothing.")
@@ -284,7 +285,7 @@ def _training_table(account: Account, table: Table) -> Table:
 
 
 def _length(row: Row, items: float) -> str:
-    return DASH if row.throughput is None else duration(items / row.throughput.value)
+    return DASH if row.rate_of_run is None else duration(items / row.rate_of_run.value)
 
 
 def variant_of(row: Row) -> str:

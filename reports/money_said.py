@@ -128,8 +128,10 @@ def unranked(row: Row, rows: Sequence[Row], way: str) -> tuple[str, ...]:
 
 
 def _ratios(row: Row, way: str) -> tuple[Comparison | None, ...]:
-    both = {"rent": (row.comparison,), "spot rent": (row.comparison,), "electricity": (row.energy_comparison,)}
-    return both.get(way, (row.comparison, row.energy_comparison))
+    known = None if row.energy is None else row.energy.per_item
+    energy = None if known is None or known.mixed else row.energy_comparison  # of such sums no two are ranked
+    both = {"rent": (row.comparison,), "spot rent": (row.comparison,), "electricity": (energy,)}
+    return both.get(way, (row.comparison, energy))
 
 
 def _is_better(ours: Sequence[Comparison | None], theirs: Sequence[Comparison | None]) -> bool:

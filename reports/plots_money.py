@@ -183,7 +183,7 @@ def _choices(account: Account) -> Iterator[tuple[int, Row, _Three, _Three]]:
     by_energy = _by_energy(account)
     numbers = {id(row): number for number, row in enumerate(account.group.rows)}
     for row, bill in account.priced:
-        rate, energy, way = row.throughput, account.group.comparable_energy(row), bill.default_way
+        rate, energy, way = row.rate_of_run, account.group.comparable_energy(row), bill.default_way
         if rate is None:
             continue
         if by_energy and energy is not None:

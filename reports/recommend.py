@@ -82,10 +82,12 @@ def advise(accounts: Sequence[Account], workload: str, goal: Goal, limits: Limit
         for account in chosen
         for row, bill in zip(account.group.rows, account.bills, strict=True)
     ]
-    way = _way(cases) if goal is Goal.COST else ""
     latencies = _single_steps(accounts, cases)
-    candidates = [_candidate(number, case, goal, way, latencies) for number, case in enumerate(cases)]
-    choice = choose(candidates, limits.max_latency_s, limits.min_accuracy)
+    for way in _ways(cases) if goal is Goal.COST else ("",):
+        candidates = [_candidate(number, case, goal, way, latencies) for number, case in enumerate(cases)]
+        choice = choose(candidates, limits.max_latency_s, limits.min_accuracy)
+        if choice.winner is not None:
+            break
     lines = (*_words(cases, choice, goal, way, limits), *_asked_elsewhere(accounts, candidates, workload, limits))
     return Advice(choice.winner is not None, lines)
 
@@ -95,7 +97,9 @@ def _candidate(key: int, case: _Case, goal: Goal, way: str, latencies: Mapping[_
     refused = _OUT.get(standing(case.row))
     latency = latencies.get(case.key) if latencies else case.row.time_per_step
     energy = _energy(case) if _rests_on_energy(goal, way) else None
-    basis = None if energy is None else (energy.components, energy.sources)  # GPUs bear their own numbers
+    basis: object = None if energy is None else energy.sensors  # GPUs bear their own numbers
+    if energy is not None and energy.mixed:
+        basis = key, basis  # what each of several sensors is off by cancels in no ratio of their sums
     return Candidate(
         key, aim, bool(getattr(aim, "estimated", False)), latency, case.row.accuracy, refused, basis, _widest(aim)
     )
@@ -129,18 +133,18 @@ def _aim(case: _Case, goal: Goal, way: str) -> Estimate | None:
     return replace(rate, statistic="time per item", value=drift / rate.value, low=low, high=high, unit="s")
 
 
-def _way(cases: Sequence[_Case]) -> str:
-    """How cost is counted for all of them alike: the fullest way that is known of any, and is no estimate.
+def _ways(cases: Sequence[_Case]) -> tuple[str, ...]:
+    """How cost may be counted for all of them alike, the fullest way first: what is known of any, and is no estimate.
 
-    Who has no such price is left out and its price asked for. Counted by what all of them have, a device whose rent is
-    known would look as cheap as its electricity.
+    The first by which one of them can be chosen is taken. Who has no such price is left out and its price asked for:
+    counted by what all of them have, a device whose rent is known would look as cheap as its electricity.
     """
 
     def known(way: str) -> bool:
         costs = [None if case.bill is None else case.bill.paid(way) for case in cases]
         return any(cost is not None and not cost.estimated for cost in costs)
 
-    return next((way for way in WAYS if known(way)), WAYS[0])
+    return tuple(way for way in WAYS if known(way)) or WAYS[:1]
 
 
 def _single_steps(accounts: Sequence[Account], cases: Sequence[_Case]) -> dict[_Key, Estimate | None]:
@@ -187,11 +191,11 @@ def _asked_elsewhere(
 def _words(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str, limits: Limits) -> Iterator[str]:
     account = cases[0].account
     asked = _asked(limits)
-    unpriced = goal is Goal.COST and {Refusal.NO_FIGURE, Refusal.ESTIMATED} & {reason for _, reason in choice.refused}
-    prices = prices_asked(list({id(case.account): case.account for case in cases}.values())) if unpriced else ()
+    unpriced = [cases[one.key] for one, reason in choice.refused if reason in (Refusal.NO_FIGURE, Refusal.ESTIMATED)]
     if choice.winner is None:
         yield f"{_title(account)}: {_nothing(choice, goal, asked)}."
-        yield from prices
+        if goal is Goal.COST and unpriced:
+            yield from prices_asked(list({id(case.account): case.account for case in cases}.values()))
         yield from _refusals(cases, choice, limits)
     else:
         winner = cases[choice.winner.key]
@@ -205,14 +209,26 @@ def _words(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str, limits:
         if goal is Goal.COST:
             yield _priced_by(winner.account.tariff, way)
         yield from _refusals(cases, choice, limits)
-        yield from prices
+        if goal is Goal.COST and (names := _without_price(unpriced, way)):
+            yield (
+                f"The price book has no {_LACKING[way]} of {listed(names)}: write it there (joulemark prices > "
+                "prices.toml) and give it with --prices prices.toml."
+            )
+
+
+def _without_price(cases: Sequence[_Case], way: str) -> tuple[str, ...]:
+    """The devices of these cases that have no price of this way of paying."""
+    tariffs = [case.account.tariff for case in cases]
+    lacking = [one for one in tariffs if getattr(one, {"ownership": "purchase"}.get(way, way)) is None]
+    return tuple(dict.fromkeys(one_line(tariff.device.name) for tariff in lacking))
 
 
 def _priced_by(tariff: Tariff, way: str) -> str:
     """The entries of the price book behind the figure, which is worth no more than they are."""
     told = [entry for kind, entry in entries_of(tariff) if kind in _PRICES[way]]
     entries = "; ".join(f"{what}: {value} ({source}, {date})" for what, value, source, date in told)
-    return f"Priced by {entries}; the device at work in {percent(tariff.utilisation)} of the time that is paid."
+    use = f"; the device at work in {percent(tariff.utilisation)} of the time that is paid" if way != WAYS[-1] else ""
+    return f"Priced by {entries}{use}."
 
 
 def _nothing(choice: Choice, goal: Goal, asked: str) -> str:
@@ -268,7 +284,7 @@ def _against(cases: Sequence[_Case], choice: Choice, goal: Goal, way: str) -> It
     if not choice.apart:
         ranked = "; the two intervals overlap, so that they are not ranked for certain"
         if winner.basis != second.basis:
-            ranked = "; other sensors measured it, and each may be off, so that the two are not ranked for certain"
+            ranked = "; sensors may be off by more than that, so that the two are not ranked for certain"
     elif cases[winner.key].account.group.device != cases[second.key].account.group.device:
         ranked = "; the two were measured one after the other, not in turn"
     yield f"Runner-up: {cases[second.key].name}, {_figure(second, goal, way, cases[second.key])}, {more} more{ranked}."
@@ -332,6 +348,7 @@ _PRICES = {
     "ownership": {"purchase", "electricity", "overhead"},
     "electricity": {"electricity", "overhead"},
 }
+_LACKING = {"rent": "rent", "ownership": "purchase price", "electricity": "price of electricity"}
 _AIMS = {Goal.COST: "a price", Goal.ENERGY: "a known energy", Goal.TIME: "a known time"}
 _BY_LIMITS = {Refusal.TOO_SLOW, Refusal.NO_LATENCY, Refusal.NOT_ACCURATE, Refusal.NO_ACCURACY}
 _REFUSED = {

@@ -157,8 +157,10 @@ def _rivals(winners: Sequence[tuple[Row, Comparison]]) -> str:
 
 
 def _close(winners: Sequence[tuple[Row, Comparison]]) -> tuple[str, ...]:
-    _, comparison = winners[0]
-    return tuple(_name(other) for other, theirs in winners[1:] if _overlap(comparison, theirs))
+    first, comparison = winners[0]
+    energy = None if first.energy is None or comparison is not first.energy_comparison else first.energy.per_item
+    mixed = energy is not None and energy.mixed  # of such sums no two are ranked
+    return tuple(_name(other) for other, theirs in winners[1:] if mixed or _overlap(comparison, theirs))
 
 
 def _unranked(winners: Sequence[tuple[Row, Comparison]]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ paired: what differs between them is machine, hour and software together, and no
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -179,17 +180,24 @@ def _notes(runs: Sequence[Skimmed], shelves: Sequence[Shelf]) -> Iterator[str]:
 def _of_components(shelves: Sequence[Shelf]) -> Iterator[str]:
     """Where the sums of energy are not of the same parts: the larger one may only be the more complete one."""
     for shelf in shelves:
-        parts: dict[str, dict[str, None]] = {}
+        parts: dict[str, dict[int, set[str]]] = {}  # by the kind of device, then by run
         for entry in shelf.entries:
             if entry.energy is not None:
-                summed = " + ".join(sorted({_part(name) for name in entry.energy.components}))
-                parts.setdefault(summed, {})[f"run {entry.run + 1}"] = None
-        if len(parts) > 1:
-            said = "; ".join(f"{summed} in {listed(tuple(of))}" for summed, of in parts.items())
-            yield (
-                f"{shelf.title}: energy, and money that rests on it, is not that of the same parts ({said}), so it may "
-                "not be compared."
-            )
+                kind = entry.glance.case.variant.device.partition(":")[0]
+                parts.setdefault(kind, {}).setdefault(entry.run, set()).add(_summed(entry.energy))
+        for runs in parts.values():
+            if len(set(map(frozenset, runs.values()))) > 1:
+                said = "; ".join(f"{' or '.join(sorted(sums))} in run {run + 1}" for run, sums in runs.items())
+                yield (
+                    f"{shelf.title}: energy, and costs that rest on it, is not that of the same parts ({said}), so it "
+                    "may not be compared."
+                )
+
+
+def _summed(energy: EnergyEstimate) -> str:
+    """``"CPU + 2 GPU"``: the parts whose joules were added."""
+    counts = Counter(map(_part, energy.components))
+    return " + ".join(part if count == 1 else f"{count} {part}" for part, count in sorted(counts.items()))
 
 
 def _part(component: str) -> str:

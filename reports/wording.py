@@ -41,7 +41,7 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
     CaveatKind.ONE_WAVE: Wording(
         "one wave",
         "compared within a single wave ({rounds}), so what differs from process to process is not in its interval",
-        "Measure at least three waves (--bench-waves 6 is the default) before deciding on small differences.",
+        "Measure at least three waves (--bench-waves, 6 by default): within a single one every verdict is UNSURE.",
     ),
     CaveatKind.IN_PROCESS: Wording(
         "in process",
@@ -172,6 +172,11 @@ CAVEATS: Mapping[CaveatKind, Wording] = {
         "every GPU",
         "which GPU did the work of {device} could not be told, so the energy is that of all {gpus} GPUs that were read",
         "Set CUDA_DEVICE_ORDER=PCI_BUS_ID, or name the GPU (--bench-power nvml:UUID).",
+    ),
+    CaveatKind.SUMMED_GPUS: Wording(
+        "summed GPUs",
+        "the energy is that of all {gpus} GPUs that were seen, whoever used them",
+        'Name yours: bench.energy_window(power="nvml:0+rapl").',
     ),
     CaveatKind.WHOLE_GPU: Wording(
         "whole GPU",
@@ -372,6 +377,7 @@ OF_ENERGY = frozenset(
         CaveatKind.SENSOR_STALLED,
         CaveatKind.COUNTERS_DISAGREE,
         CaveatKind.EVERY_GPU,
+        CaveatKind.SUMMED_GPUS,
         CaveatKind.WHOLE_GPU,
         CaveatKind.WHOLE_PACKAGE,
         CaveatKind.SPEED_DISAGREES,

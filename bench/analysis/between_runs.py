@@ -65,12 +65,14 @@ class Change:
     high: float | None
     evidence: Welch | None  # of the logarithms; None where a run has but one wave of it
     share: float  # of the chance of missing, so much is spent: less where a case left early, or cores were crowded
+    at_worst: tuple[Welch, ...] = ()  # the same if sensors whose readings were summed are off as far as they may be
 
     def tail(self, margin: float, sign: int = 1) -> float:
         """One-sided p-value against "grew by no more than the margin" (a logarithm); ``sign`` -1: "shrank"."""
         if self.evidence is None:
             return 1.0
-        tail = self.evidence._replace(difference=sign * self.evidence.difference).tail(margin)
+        every = (self.evidence, *self.at_worst)
+        tail = max(one._replace(difference=sign * one.difference).tail(margin) for one in every)
         return min(1.0, tail / self.share)
 
 
@@ -209,10 +211,9 @@ def _change(metric: Metric, before: Trial, after: Trial, base: Run, new: Run) ->
     share = risk_share(at_look=at_look, crowded=crowded)
     missing = (1 - new.plan.confidence) * share
     evidence = welch(ours, theirs)
-    bounds = _bounds(evidence, missing)
-    for each in gains:  # a verdict on a sum must hold however far off its sensors are
-        other = welch(_energies(after, new, each), _energies(before, base, each))
-        evidence, bounds = _weaker(evidence, other), _around(bounds, _bounds(other, missing))
+    others = (welch(_energies(after, new, each), _energies(before, base, each)) for each in gains)
+    at_worst = tuple(other for other in others if other is not None)
+    bounds = None if evidence is None else _around([_bounds(one, missing) for one in (evidence, *at_worst)])
     return Change(
         case=after.case,
         metric=metric,
@@ -223,26 +224,19 @@ def _change(metric: Metric, before: Trial, after: Trial, base: Run, new: Run) ->
         high=None if bounds is None else math.exp(bounds[1]),
         evidence=evidence,
         share=share,
+        at_worst=at_worst,
     )
 
 
-def _bounds(evidence: Welch | None, missing: float) -> tuple[float, float] | None:
-    """The interval of the logarithm of a ratio; None without evidence."""
-    if evidence is None:
-        return None
+def _bounds(evidence: Welch, missing: float) -> tuple[float, float]:
+    """The interval of the logarithm of a ratio."""
     half = t_quantile(evidence.degrees, 1 - missing) * evidence.error
     return evidence.difference - half, evidence.difference + half
 
 
-def _weaker(one: Welch | None, other: Welch | None) -> Welch | None:
-    """The one that says less; None where they say opposite things."""
-    if one is None or other is None or one.difference * other.difference <= 0:
-        return None
-    return min(one, other, key=lambda each: abs(each.difference))
-
-
-def _around(one: tuple[float, float] | None, other: tuple[float, float] | None) -> tuple[float, float] | None:
-    return None if one is None or other is None else (min(one[0], other[0]), max(one[1], other[1]))
+def _around(bounds: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """From the least to the most of several intervals."""
+    return min(low for low, _ in bounds), max(high for _, high in bounds)
 
 
 #: Figures whose spread decides whether a case leaves at the look.

@@ -285,9 +285,11 @@ def drift_after(trial: Trial, baseline: Trial) -> float:
     A case that left half-way was measured in other minutes than those that stayed. Its absolute time, times this, is
     what may be held against theirs.
     """
+    if trial.failure is not None or not ended_before(trial, baseline):
+        return 1.0
     own, every = wave_seconds(trial), wave_seconds(baseline)
     shared = [math.log(every[wave]) for wave in own if wave in every]
-    if not shared or not ended_before(trial, baseline):
+    if not shared:
         return 1.0
     return math.exp(statistics.fmean(map(math.log, every.values())) - statistics.fmean(shared))
 

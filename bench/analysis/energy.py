@@ -19,6 +19,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from types import MappingProxyType
 
 from bench.analysis.blocks import BlockPower, Figures, blocks_of, energy_blocks, has_own, own_gpu, read_blocks
@@ -29,7 +30,7 @@ from bench.analysis.ledger import Block, Climate, climates
 from bench.analysis.power import Metered, window_energy
 from bench.analysis.statistics import Interval, exponential, median, sign_interval, t_interval
 from bench.errors import ComparisonError
-from bench.records import Caveat, Trial
+from bench.records import Case, Caveat, Trial
 from bench.records.power import Component, Part, PowerLog, SourceKind, SpanKind
 
 #: What a source reads, divided by the truth: from, to. Nothing is known of those that are not here.
@@ -42,9 +43,13 @@ GAIN: Mapping[str, tuple[float, float]] = MappingProxyType(
 
 #: So far off a sensor may be of which nothing is known.
 _UNKNOWN_GAIN = (0.9, 1.1)
+#: Of so many sensors all ways are tried in which they may be off.
+_MOST_SPLIT = 6
 #: Component -> what its sensor reads, divided by the truth; 1 of what is not there.
 Gains = Mapping[str, float]
 _TRUE: Gains = MappingProxyType({})
+#: What every component's best sensor said of the energy blocks of one trial.
+Readings = tuple[BlockPower, ...]
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,16 @@ class EnergyEstimate(Estimate):
     estimated: bool
     components: tuple[str, ...]
     sources: tuple[str, ...]
+
+    @property
+    def sensors(self) -> tuple[tuple[str, str], ...]:
+        """Component and source of each."""
+        return tuple(zip(self.components, self.sources, strict=True))
+
+    @property
+    def mixed(self) -> bool:
+        """Whether sensors were summed that may be off by different amounts, which cancels in no ratio."""
+        return bool(gains_at_worst(self.sensors))
 
     def scaled(self, factor: float, statistic: str) -> EnergyEstimate:
         """The same evidence for another amount: per image, per epoch."""
@@ -148,7 +163,7 @@ def energy_of(trial: Trial, log: PowerLog, confidence: float, gpus: Iterable[str
 
 
 def gains_at_worst(sensors: Iterable[tuple[str, str]]) -> tuple[Gains, ...]:
-    """What sensors may be off by at worst: each of them one way, all others the other; none of a single sensor.
+    """What sensors may be off by at worst: some of them one way, the rest the other; none of a single sensor.
 
     ``sensors`` are components with their sources. The gain of one sensor cancels in a ratio; of a sum of several only
     what they have in common does. Each board has a gain of its own; what RAPL reads in one machine is off alike.
@@ -161,12 +176,16 @@ def gains_at_worst(sensors: Iterable[tuple[str, str]]) -> tuple[Gains, ...]:
         ranges[kind] = GAIN.get(source, _UNKNOWN_GAIN)
     if len(kinds) < 2:
         return ()
-    corners = [
-        {name: ranges[kind][side if kind == alone else 1 - side] for kind in kinds for name in kinds[kind]}
-        for alone in kinds
-        for side in (0, 1)
-    ]
-    return tuple(corner for number, corner in enumerate(corners) if corner not in corners[:number])
+    if len(kinds) <= _MOST_SPLIT:
+        splits = [split for split in product((0, 1), repeat=len(kinds)) if len(set(split)) == 2]
+    else:  # each against all others
+        splits = [
+            tuple(int(n == alone) ^ side for n in range(len(kinds))) for alone in range(len(kinds)) for side in (0, 1)
+        ]
+    return tuple(
+        {name: ranges[kind][side] for (kind, names), side in zip(kinds.items(), split, strict=True) for name in names}
+        for split in splits
+    )
 
 
 def compare_energy(
@@ -176,10 +195,12 @@ def compare_energy(
     confidence: float,
     gpus: Iterable[str] | None = None,
     gains: Gains = _TRUE,
+    read: Mapping[Case, Readings] = MappingProxyType({}),
 ) -> Comparison | None:
     """How many times less energy per item than the baseline, paired round by round; None without shared rounds.
 
-    ``speedup`` of the comparison is this ratio: above 1 is less energy. ``gains`` are those of the sensors.
+    ``speedup`` of the comparison is this ratio: above 1 is less energy. ``gains`` are those of the sensors;
+    ``read`` has what was read of each trial, where that is known already.
 
     Raises:
         ComparisonError: they are not of one group, or were not read by the same sensors: an estimate is never
@@ -189,7 +210,7 @@ def compare_energy(
         msg = f"{trial.case.name} and {baseline.case.name} are not of one group; compare cases of one group"
         raise ComparisonError(msg)
     wanted = None if gpus is None else set(gpus)
-    ours, theirs = (_per_item(one, log, wanted, gains) for one in (trial, baseline))
+    ours, theirs = (_per_item(one, log, wanted, gains, read.get(one.case)) for one in (trial, baseline))
     if ours is None or theirs is None:
         return None
     if ours[1] != theirs[1]:
@@ -318,11 +339,12 @@ def _sum_of(readings: Sequence[BlockPower], trial: Trial, log: PowerLog, gains: 
 
 
 def _per_item(
-    trial: Trial, log: PowerLog, gpus: set[str] | None, gains: Gains = _TRUE
+    trial: Trial, log: PowerLog, gpus: set[str] | None, gains: Gains = _TRUE, read: Readings | None = None
 ) -> tuple[Figures, tuple[tuple[str, str], ...]] | None:
     """Joules per item in each block, of all measured components, and by which sensors."""
     blocks = energy_blocks(trial)
-    total, items = _sum_of(read_blocks(log, blocks, gpus), trial, log, gains), trial.items_per_step or 1
+    readings = read_blocks(log, blocks, gpus) if read is None else read
+    total, items = _sum_of(readings, trial, log, gains), trial.items_per_step or 1
     if total is None:
         return None
     return {key: power_w * blocks[key].step_s / items for key, power_w in total.power_w.items()}, total.sensors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from statistics import fmean
+from typing import NamedTuple
 
 from bench.analysis.comparison import Comparison
 from bench.analysis.correctness import Judgement, is_known, worst_of_each
@@ -35,9 +36,14 @@ def is_cut_short(load: HostLoad) -> bool:
     return load.cut_short >= _CUT_SHORT
 
 
-def caveats(trial: Trial, comparison: Comparison | None, plan: Plan) -> tuple[Caveat, ...]:
-    """All doubts about a trial: those it carries, then those its figures give rise to."""
-    return (*trial.caveats, *_derived(trial, comparison, plan))
+def caveats(
+    trial: Trial, comparison: Comparison | None, plan: Plan, others: Sequence[Comparison] = ()
+) -> tuple[Caveat, ...]:
+    """All doubts about a trial: those it carries, then those its figures give rise to.
+
+    ``others`` are the comparisons with it, of a baseline.
+    """
+    return (*trial.caveats, *_derived(trial, comparison, plan), *_two_modes(trial, comparison, others))
 
 
 def check_caveats(trial: Trial, judgements: Sequence[Judgement], *, expected: bool) -> Iterator[Caveat]:
@@ -62,14 +68,14 @@ def check_caveats(trial: Trial, judgements: Sequence[Judgement], *, expected: bo
         yield Caveat.of(CaveatKind.LOOSELY_CHECKED, precision=precision)
 
 
-def package_caveats(trial: Trial, energy: TrialEnergy | None, environment: Environment) -> Iterator[Caveat]:
+def package_caveats(energy: TrialEnergy | None, environment: Environment) -> Iterator[Caveat]:
     """Whole packages are metered, whoever uses their cores: a case on a part of them has the others' joules as well."""
     usable, cores = environment.cores_usable, environment.cores_online
     if energy is None or energy.total is None or usable is None or cores is None:
         return
     usable = min(usable, math.ceil(environment.cpu_quota_cores or usable))
     metered = energy.total.power is not None and "rapl" in energy.total.power.sources
-    if metered and trial.case.variant.device == "cpu" and usable < cores:
+    if metered and usable < cores:
         yield Caveat.of(CaveatKind.WHOLE_PACKAGE, usable=usable, cores=cores)
 
 
@@ -87,23 +93,46 @@ def _derived(trial: Trial, comparison: Comparison | None, plan: Plan) -> Iterato
     if comparison is not None and not comparison.is_precise(plan.precision):
         half_width, wanted = comparison.half_width, comparison.wanted(plan.precision)
         yield Caveat.of(CaveatKind.IMPRECISE, half_width="none" if half_width is None else half_width, wanted=wanted)
-    yield from _two_modes(trial, comparison)
 
 
-def _two_modes(trial: Trial, comparison: Comparison | None) -> Iterator[Caveat]:
-    """At least two waves on either side of a gap that dwarfs the spread within: autotuning chose differently.
+class _Parted(NamedTuple):
+    """Waves whose ratio lies on either side of a gap that dwarfs the spread within."""
 
-    It is the ratio to the baseline that is looked at: a machine that has two speeds gives them to all cases alike.
-    """
+    slower: tuple[int, ...]  # the case beside its baseline
+    faster: tuple[int, ...]
+    gap: float  # of the logarithm
+
+
+def _parted(comparison: Comparison | None) -> _Parted | None:
+    """Whether the ratio to the baseline falls into two, at least two waves in either part."""
     if comparison is None or not comparison.over_waves or len(comparison.evidence) < _LEAST_FOR_MODES:
-        return
-    seconds = wave_seconds(trial)
+        return None
     waves = sorted(zip(comparison.evidence, comparison.waves, strict=True))
     logs = [log for log, _ in waves]
     split = max(range(1, len(logs)), key=lambda index: logs[index] - logs[index - 1])
     gap = logs[split] - logs[split - 1]
     spread = max(logs[split - 1] - logs[0], logs[-1] - logs[split])
-    if min(split, len(logs) - split) >= 2 and gap >= max(_MODE_GAP, _MODE_CONTRAST * spread):
-        slow, fast = ([math.log(seconds[wave]) for _, wave in part] for part in (waves[:split], waves[split:]))
+    if min(split, len(logs) - split) < 2 or gap < max(_MODE_GAP, _MODE_CONTRAST * spread):
+        return None
+    slower, faster = (tuple(wave for _, wave in part) for part in (waves[:split], waves[split:]))
+    return _Parted(slower, faster, gap)
+
+
+def _two_modes(trial: Trial, comparison: Comparison | None, others: Sequence[Comparison]) -> Iterator[Caveat]:
+    """Autotuning chose differently in some waves: the ratio falls into two, and the trial's own times with it.
+
+    A machine that has two speeds gives them to all cases alike, and leaves the ratios as they are. The modes of a
+    baseline, which has no ratio, show in those of most ``others``.
+    """
+    parted = [found for other in others if (found := _parted(other)) is not None]
+    own = _parted(comparison)
+    if comparison is None and 2 * len(parted) > len(others):
+        own = parted[0]._replace(slower=parted[0].faster, faster=parted[0].slower)
+    if own is None:
+        return
+    seconds = wave_seconds(trial)
+    slow, fast = ([math.log(seconds[wave]) for wave in part if wave in seconds] for part in (own.slower, own.faster))
+    if slow and fast and fmean(slow) - fmean(fast) >= own.gap / 2:
         items = trial.items_per_step or 1
-        yield Caveat.of(CaveatKind.TWO_MODES, low_s=items * math.exp(fmean(fast)), high_s=items * math.exp(fmean(slow)))
+        low_s, high_s = (items * math.exp(fmean(part)) for part in (fast, slow))
+        yield Caveat.of(CaveatKind.TWO_MODES, low_s=low_s, high_s=high_s)

@@ -24,6 +24,10 @@ _FACTS = (
 )
 
 
+#: A fact that older runs do not know, so that its lack is none.
+_SINCE = ("", "cores_online")
+
+
 @dataclass(frozen=True)
 class Difference:
     """One fact in two runs: a field's name, with whose it is ("", a package, a GPU, "plan"); None is unknown."""
@@ -46,7 +50,9 @@ def environment_differences(base: Environment, new: Environment) -> tuple[Differ
 
 def _differences(before: Mapping[_Key, Value], after: Mapping[_Key, Value]) -> tuple[Difference, ...]:
     keys = dict.fromkeys((*before, *after))
-    return tuple(Difference(*key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key))
+    told = (key for key in keys if before.get(key) != after.get(key))
+    both = (key for key in told if key != _SINCE or None not in (before.get(key), after.get(key)))
+    return tuple(Difference(*key, before.get(key), after.get(key)) for key in both)
 
 
 def _surroundings(e: Environment) -> Iterator[tuple[_Key, Value]]:

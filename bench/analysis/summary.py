@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from bench.analysis.blocks import energy_blocks, read_blocks
 from bench.analysis.break_even import BreakEven, break_even
 from bench.analysis.comparison import Comparison, Verdict, compare, drift_after, judge
 from bench.analysis.correctness import (
@@ -20,6 +21,7 @@ from bench.analysis.correctness import (
 from bench.analysis.energy import (
     EnergyEstimate,
     Gains,
+    Readings,
     TrialEnergy,
     compare_energy,
     counted_gpus,
@@ -62,6 +64,15 @@ class Row:
     score_error: Estimate | None = None
     loss_difference: Estimate | None = None
     drift: float = 1.0  # by which the absolute time of a case that left half-way is held against that of others
+
+    @property
+    def rate_of_run(self) -> Estimate | None:
+        """Items per second at the pace of the whole run, to be held against those of other rows."""
+        rate = self.throughput
+        if rate is None:
+            return None
+        low, high = (None if bound is None else bound / self.drift for bound in (rate.low, rate.high))
+        return replace(rate, value=rate.value / self.drift, low=low, high=high)
 
     @property
     def right(self) -> bool:
@@ -119,11 +130,18 @@ def _rows(
     sound = frozenset(trial.case for trial in trials if is_sound(trial, plan))
     times = {trial.case: compare(trial, baseline, plan.confidence) for trial in trials[1:]}
     energies = {} if log is None else {trial.case: _energy(trial, log, plan) for trial in trials}
-    ratios = {} if log is None else _energy_ratios(trials, log, plan)
+    others = tuple(comparison for comparison in times.values() if comparison is not None)
+    read = {} if log is None else _readings(trials, log, plan)
+    ratios = {} if log is None else _energy_ratios(trials, log, plan, read)
     eligible = sound if baseline.case in sound else frozenset()
     verdicts = _verdicts(times, eligible, plan)
-    read = frozenset(case for case in eligible if _measured(energies, case))
-    energy_verdicts = {} if log is None else _energy_verdicts(trials, log, plan, ratios, read, energies)
+    energy_verdicts: Mapping[Case, Verdict] = {}
+    if log is not None:
+        measured = frozenset(case for case in eligible if _measured(energies, case))
+        corners = [
+            _energy_ratios(trials, log, plan, read, gains) for gains in gains_at_worst(_sensors(energies, baseline))
+        ]
+        energy_verdicts = _verdicts_of_all([ratios, *corners], measured, plan)
     return tuple(
         Row(
             trial=trial,
@@ -139,10 +157,10 @@ def _rows(
             energy_verdict=energy_verdicts.get(trial.case),
             verdict=verdicts.get(trial.case),
             caveats=(
-                *caveats(trial, times.get(trial.case), plan),
+                *caveats(trial, times.get(trial.case), plan, others if trial is baseline else ()),
                 *check_caveats(trial, judged[trial.case], expected=checked),
                 *(energies[trial.case].caveats if trial.case in energies else ()),
-                *package_caveats(trial, energies.get(trial.case), environment),
+                *package_caveats(energies.get(trial.case), environment),
             ),
             tails=tails(trial, plan.confidence),
             judgements=judged[trial.case],
@@ -181,36 +199,41 @@ def _energy(trial: Trial, log: PowerLog, plan: Plan) -> TrialEnergy:
     return energy_of(trial, log, plan.confidence, counted_gpus(log, trial.case.variant.device, plan.power))
 
 
-def _energy_verdicts(
-    trials: tuple[Trial, ...],
-    log: PowerLog,
-    plan: Plan,
-    ratios: Mapping[Case, Comparison | None],
-    read: frozenset[Case],
-    energies: Mapping[Case, TrialEnergy],
+def _verdicts_of_all(
+    columns: Sequence[Mapping[Case, Comparison | None]], eligible: frozenset[Case], plan: Plan
 ) -> dict[Case, Verdict]:
-    """The verdicts on energy, which must hold however far off the sensors are that were summed."""
-    verdicts = _verdicts(ratios, read, plan)
-    total = energies[trials[0].case].total
-    gross = None if total is None else total.gross
-    sensors = () if gross is None else tuple(zip(gross.components, gross.sources, strict=True))
-    for gains in gains_at_worst(sensors) if verdicts else ():
-        others = _verdicts(_energy_ratios(trials, log, plan, gains), read, plan)
-        verdicts = {
-            case: verdict if others.get(case) is verdict else Verdict.UNSURE for case, verdict in verdicts.items()
-        }
-    return verdicts
+    """The verdicts that all of these columns give alike; UNSURE where they do not."""
+    first, *others = (_verdicts(column, eligible, plan) for column in columns)
+    return {
+        case: verdict if all(other.get(case) is verdict for other in others) else Verdict.UNSURE
+        for case, verdict in first.items()
+    }
+
+
+def _sensors(energies: Mapping[Case, TrialEnergy], baseline: Trial) -> tuple[tuple[str, str], ...]:
+    """Component and source of each sensor in the sum of the baseline."""
+    known = energies[baseline.case].per_item
+    return () if known is None else known.sensors
+
+
+def _readings(trials: tuple[Trial, ...], log: PowerLog, plan: Plan) -> dict[Case, Readings]:
+    """What was read of each trial: once, for it takes longer than all that follows."""
+    gpus = counted_gpus(log, trials[0].case.variant.device, plan.power)
+    return {trial.case: read_blocks(log, energy_blocks(trial), gpus) for trial in trials}
 
 
 def _energy_ratios(
-    trials: tuple[Trial, ...], log: PowerLog, plan: Plan, gains: Gains = MappingProxyType({})
+    trials: tuple[Trial, ...],
+    log: PowerLog,
+    plan: Plan,
+    read: Mapping[Case, Readings],
+    gains: Gains = MappingProxyType({}),
 ) -> dict[Case, Comparison | None]:
     """The energy of each case against the baseline's; None where sensors differ or said nothing."""
     ratios: dict[Case, Comparison | None] = {}
-    gpus = counted_gpus(log, trials[0].case.variant.device, plan.power)
     for trial in trials[1:]:
         try:
-            ratios[trial.case] = compare_energy(trial, trials[0], log, plan.confidence, gpus, gains)
+            ratios[trial.case] = compare_energy(trial, trials[0], log, plan.confidence, gains=gains, read=read)
         except ComparisonError:
             ratios[trial.case] = None
     return ratios

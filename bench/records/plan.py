@@ -32,7 +32,7 @@ class Plan:
     ::
 
         wave    fresh processes for all cases of a group            waves, or fewer where setting up eats the budget
-        round   one block of every case, in random order            rounds (per wave), set in the first two
+        round   one block of every case, in random order            rounds (per wave), set by what waves cost
         block   resume | dropped steps | samples >= block_s | seal
         sample  n steps back to back, >= sample_s, one timestamp pair
 

@@ -111,6 +111,7 @@ class CaveatKind(enum.Enum):
     SENSOR_STALLED = "sensor_stalled"  # figures: component, source, window_s (without a change)
     COUNTERS_DISAGREE = "counters_disagree"  # figures: component, counter_w, polled_w, difference (a fraction)
     EVERY_GPU = "every_gpu"  # figures: device, gpus; their energy was counted together, since its own was unknown
+    SUMMED_GPUS = "summed_gpus"  # figures: gpus; those that were seen, in an energy window
     WHOLE_GPU = "whole_gpu"  # figures: gpu; the case used a MIG slice of it
     WHOLE_PACKAGE = "whole_package"  # figures: usable, cores; the case could use some of the cores that were metered
     SPEED_DISAGREES = "speed_disagrees"  # figures: timing_s, energy_s (per step, in the two kinds of block)

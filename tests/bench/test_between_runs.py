@@ -295,7 +295,10 @@ def test_a_change_of_a_sum_is_one_only_if_it_is_so_however_far_off_its_sensors_a
     assert doubtful.low is not None
     assert doubtful.high is not None
     assert doubtful.low < doubtful.ratio < 1 < doubtful.high
-    assert doubtful.evidence is None
+    assert [doubtful.tail(0.0, sign) > 0.5 for sign in (1, -1)] == [True, True]
+    same = run(300.0, 100.0)
+    (result,) = judge_gates(compare_runs(same, replace(same, id="again")), [parse_gate("energy:5%")])
+    assert not result.failed
     (clear,) = compare_runs(run(300.0, 100.0), run(400.0, 130.0)).changes[Metric.ENERGY]
     assert clear.tail(math.log(1.2)) < 0.01
     assert clear.low is not None

@@ -190,9 +190,9 @@ def test_several_gpus_that_nobody_named_are_summed_and_it_is_said():
     other = Component(Part.GPU, "GPU-other")
     window = filled(counter(clock, constant(300.0)), counter(clock, constant(70.0), component=other), clock=clock)
     (caveat,) = window.caveats
-    assert (caveat.kind, dict(caveat.figures)["gpus"]) == (CaveatKind.EVERY_GPU, 2)
+    assert (caveat.kind, dict(caveat.figures)["gpus"]) == (CaveatKind.SUMMED_GPUS, 2)
     clock = ScriptedClock()
     sensors = [counter(clock, constant(300.0)), counter(clock, constant(70.0), component=other)]
     named = EnergyWindow()
-    _fill(named, run_sampler(clock, sensors, 6.0).take(), 102.0, 104.0, "nvml:0,1")
+    _fill(named, run_sampler(clock, sensors, 6.0).take(), 102.0, 104.0, named=True)
     assert named.caveats == ()

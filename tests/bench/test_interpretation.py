@@ -203,6 +203,12 @@ def test_waves_in_two_modes_are_told_and_one_outlier_is_not():
     assert found({1, 3}) == [{"low_s": pytest.approx(0.02, rel=0.01), "high_s": pytest.approx(0.022, rel=0.01)}]
     assert found({5}) == []
     assert found(set()) == []
+    # Those of a baseline show in the ratios of all others, which are as steady as can be.
+    others = (make_trial(step_s=0.01, threads=n) for n in (1, 2))
+    (group,) = summarise(make_run(_slowed({1, 3}), *others))
+    told = [c.kind is CaveatKind.TWO_MODES for row in group.rows for c in row.caveats]
+    assert told.count(True) == 1
+    assert CaveatKind.TWO_MODES in {c.kind for c in group.rows[0].caveats}
     # A machine with two speeds gives them to all cases alike.
     (group,) = summarise(make_run(_slowed({1, 3}), replace(_slowed({1, 3}), case=make_trial(threads=1).case)))
     assert not any(c.kind is CaveatKind.TWO_MODES for row in group.rows for c in row.caveats)

@@ -334,7 +334,7 @@ def test_a_path_after_a_bare_self_check_is_not_taken_for_its_value(pytester: pyt
     _suite(pytester)
     result = pytester.runpytest_subprocess("--benchmark-only", "--bench-self-check", "bench_sums.py")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--bench-self-check bench_sums.py: *give =short or =long, with the sign*"])
+    result.stderr.fnmatch_lines(["*--bench-self-check bench_sums.py: *give --bench-self-check=short or =long*"])
 
 
 def test_a_session_is_held_against_an_earlier_one(pytester: pytest.Pytester) -> None:

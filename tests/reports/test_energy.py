@@ -33,7 +33,7 @@ def test_energy_stands_beside_speed_with_its_interval_and_a_verdict_of_its_own()
     assert float(saving[1][0].split()[0]) == pytest.approx(200 / 150, abs=0.01)
     text = console.render(compose(MEASURED), 80)
     assert "does 1.333 times as much with a joule as cpu-fp32" in " ".join(text.split())
-    assert "how far its sensors are off is not known, which cancels in ratios only" in " ".join(text.split())
+    assert "its sensors may be off by an unknown part, which cancels in ratios only" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,13 @@ from bench.analysis import summarise
 from bench.analysis.choice import Goal
 from bench.analysis.cost import Device, bill_of, device_of, tariff_of
 from bench.analysis.energy import gains_at_worst
-from bench.records import CaveatKind, Run
+from bench.records import CaveatKind, Run, Trial
 from bench.records.power import Component, Part
 from bench.records.prices import Board
 from reports.document import compose
 from reports.frames import frame
 from reports.money_said import unranked
+from reports.recommend import Limits
 from tests.factories import LATENCY, make_latencies, make_run, make_trial, with_energy
 from tests.reports.example import spread
 from tests.reports.priced import BOOK, cpu_run, priced_run
@@ -60,6 +61,30 @@ def test_a_verdict_on_a_sum_holds_however_far_off_each_sensor_is(
     assert "cancels in ratios as far as they are off alike" in legend
 
 
+def test_two_sums_of_several_sensors_are_not_ranked_before_each_other() -> None:
+    """Either is less than the baseline's for certain; between them it depends on what the sensors are off by."""
+    trials = [spread(make_trial(**ON_GPU), 0.0005, 0)]
+    trials += [
+        spread(make_trial(**ON_GPU, **axes), 0.0005, n)
+        for n, axes in enumerate([{"layout": "channels_last"}, {"precision": "amp_bf16"}], 1)
+    ]
+    run = with_energy(make_run(*trials), [300.0, 100.0, 95.0])
+    (other,) = with_energy(make_run(*trials), [100.0, 60.0, 63.0]).power
+    (log,) = run.power
+    package = replace(other.traces[0], component=PACKAGE, source="rapl")
+    both = replace(run, power=(replace(log, traces=(*log.traces, package)),))
+    (group,) = summarise(both)
+    assert [row.energy_verdict for row in group.rows[1:]] == [Verdict.FASTER, Verdict.FASTER]
+    lines = advised(both, Goal.ENERGY).lines
+    assert "not ranked for certain" in lines[2]
+    assert unranked(group.rows[2], group.rows, "electricity") == ("cuda0-fp32-channels_last",)
+    assert unranked(group.rows[2], group.rows, "rent") == ("cuda0-fp32-channels_last",)
+    said = [one for one in compose(both).summary if "the largest saving of energy shown" in one]
+    assert "not ranked" in said[0]
+    (alone,) = summarise(run)
+    assert unranked(alone.rows[2], alone.rows, "electricity") == ()
+
+
 def test_the_gain_of_a_single_sensor_cancels() -> None:
     assert gains_at_worst([("cpu package 0", "rapl"), ("dram 0", "rapl")]) == ()
     board, other, package = ("GPU-1", "nvml counter"), ("GPU-2", "nvml counter"), ("cpu package 0", "rapl")
@@ -68,6 +93,9 @@ def test_the_gain_of_a_single_sensor_cancels() -> None:
         (0.94, 1.1),
         (1.11, 0.9),
     ]
+    boards = [(f"GPU-{number}", "nvml counter") for number in range(3)]
+    assert (0.94, 1.11, 1.11, 0.9) in [tuple(gains.values()) for gains in gains_at_worst([*boards, package])]
+    assert len(gains_at_worst([(f"GPU-{number}", "nvml counter") for number in range(8)])) == 16
     assert (1.11, 0.94) in [tuple(gains.values()) for gains in gains_at_worst([board, other])]
     run = with_energy(
         make_run(spread(make_trial(), 0.0005, 0), spread(make_trial(layout="channels_last"), 0.0005, 1)), [100.0, 98.0]
@@ -107,7 +135,7 @@ def test_a_case_on_some_of_the_cores_has_the_joules_of_all_and_says_so() -> None
     whole = replace(run.environment, cores_usable=64, cores_online=64)
     assert CaveatKind.WHOLE_PACKAGE not in {c.kind for c in _caveats(replace(run, environment=whole))}
     on_gpu = replace(of_two_sensors([100.0, 90.0], [60.0, 60.0]), environment=slice_of.environment)
-    assert CaveatKind.WHOLE_PACKAGE not in {c.kind for c in _caveats(on_gpu)}
+    assert CaveatKind.WHOLE_PACKAGE in {c.kind for c in _caveats(on_gpu)}  # whose sum has the package too
 
 
 def _caveats(run: Run) -> list:
@@ -118,7 +146,9 @@ def test_sums_of_other_parts_are_not_compared_between_runs(tmp_path: Path) -> No
     one, other = priced_run(), replace(of_two_sensors([300.0, 220.0], [60.0, 60.0]), id="20261122-190000-cccc")
     notes = together(tmp_path, one, other).notes
     assert any("not that of the same parts (GPU in run 1; CPU + GPU in run 2)" in note for note in notes)
-    alike = together(tmp_path / "alike", one, replace(one, id="20261122-190000-dddd")).notes
+    cpu = with_energy(_inference_of(cpu_run()), [40.0, 30.0])
+    both = replace(one, trials=(*cpu.trials, *one.trials), power=(*cpu.power, *one.power))
+    alike = together(tmp_path / "alike", both, replace(both, id="20261122-190000-dddd")).notes
     assert not any("same parts" in note for note in alike)
 
 
@@ -174,7 +204,19 @@ def test_a_known_rent_is_not_passed_over_because_most_cases_have_none() -> None:
     assert "by rent" in lines[1]
     assert any(line.startswith("Priced by rent of Example GPU 1, Cloud B: 2.5 USD/h") for line in lines)
     assert any("no figure for what is to be least: cpu-fp32 on cpu" in line for line in lines)
-    assert any("neither rent nor purchase price of Example CPU 9000" in line for line in lines)
+    assert any("The price book has no rent of Example CPU 9000: write it there" in line for line in lines)
+    too_slow = Limits(max_latency_s=0.025)
+    cheap = replace(both, trials=tuple(_slower(trial) for trial in both.trials))
+    lines = advised(cheap, Goal.COST, too_slow, book=gpu_only).lines  # what is refused decides nothing
+    assert lines[0] == "Inference: take cpu-amp_bf16 on cpu."
+    assert "by electricity" in lines[1]
+
+
+def _slower(trial: Trial) -> Trial:
+    """Of a GPU that is too slow for anybody."""
+    if trial.case.variant.device == "cpu":
+        return trial
+    return replace(trial, samples=tuple(s._replace(host_s=10 * s.host_s, steps=s.steps) for s in trial.samples))
 
 
 def _inference_of(run: Run) -> Run:

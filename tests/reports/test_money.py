@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis import summarise
-from bench.analysis.cost import bill_of, device_of, tariff_of
+from bench.analysis.cost import Cost, CostLine, bill_of, device_of, tariff_of
 from reports import console, html, markdown, short
 from reports.document import Document, compose
 from reports.frames import COLUMNS, frame, to_csv
+from reports.places import _even, _Place
 from reports.tables import Table
 from tests.factories import INFERENCE, TRAINING, make_run, make_trial, with_energy
 from tests.reports.example import HOSTILE, example_run, failed, run_saying, spread
@@ -247,3 +248,29 @@ def test_the_headings_of_a_training_run_are_those_of_the_worked_example() -> Non
         for one, key in ((million, "rent"), (training, "epoch"))
     )
     assert part == pytest.approx(whole * BOOK.assume.images / 1e6, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "shown"),
+    [
+        ((0.50, 0.45, 0.55), (1.0, 0.9, 1.1), ("50%", "41%–61%")),
+        ((1.02, 0.99, 1.05), (1.0, 0.97, 1.03), ("never", "96%–never")),
+        ((0.98, 0.95, 1.01), (1.0, 0.97, 1.03), ("98%", "92%–never")),
+        ((2.00, 1.98, 2.02), (1.0, 0.99, 1.01), ("never", "")),
+        ((0.50, None, None), (1.0, None, None), ("50%", "")),
+    ],
+)
+def test_a_break_even_has_the_range_that_its_costs_have(
+    ours: tuple[float, float | None, float | None],
+    theirs: tuple[float, float | None, float | None],
+    shown: tuple[str, str],
+) -> None:
+    row = compose(priced_run()).sections[0].group.rows[0]
+
+    def place(cost: tuple[float, float | None, float | None], *, estimated: bool = False) -> _Place:
+        paid = Cost("rent", *cost, 0.95, "USD", 6, estimated=estimated)
+        return _Place("GPU", "cuda:0", row, "rent", paid, CostLine(cost[0]), (), ())
+
+    cell = _even(place(ours), place(theirs))
+    assert (cell.text, cell.detail) == shown
+    assert _even(place(ours, estimated=True), place(theirs)).text == f"≈ {shown[0]}"
