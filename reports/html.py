@@ -27,7 +27,7 @@ TEMPLATES = jinja2.Environment(
 )
 
 
-_OPTION = re.compile(r"--[a-z][a-z-]*")
+_OPTION = re.compile(r"--[a-z][a-z-]*(?:=[0-9]+)?")
 
 
 def _with_options(text: str) -> Markup:
